@@ -1,0 +1,306 @@
+"""The commands. The only place that puts all parts together; each command is a few lines over one function.
+
+A failure that a person can be told about is one line on standard error and exit status 2.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from kb import __version__, evaluate, indexer
+from kb.content.check import check as check_tree
+from kb.content.findings import to_github, to_json, to_sarif, to_text
+from kb.content.tree import read_tree
+from kb.errors import ArticleNotFound, BadParameter, IndexMissing, KbError
+from kb.explain import Explanation, explain
+from kb.index.generation import Generation, live_folder
+from kb.model import Audience, Finding, Severity, Tree
+from kb.search import MAX_LIMIT, Query, Results, search
+from kb.text.normalize import clean_query
+
+_ARTICLES = click.option("--articles", type=click.Path(path_type=Path), help="Folder of Markdown articles.")
+_VAR = click.option(
+    "--var",
+    type=click.Path(path_type=Path),
+    default=Path("var"),
+    show_default=True,
+    help="Folder of all state.",
+)
+_LOCALE = click.option("--locale", help="Locale of files outside the locale folders; of the query.")
+_AUDIENCE = click.option(
+    "--audience", type=click.Choice([a.value for a in Audience]), default="public", show_default=True
+)
+
+_FORMATS: dict[str, Callable[[Sequence[Finding]], str]] = {
+    "text": to_text,
+    "json": to_json,
+    "github": to_github,
+    "sarif": lambda findings: to_sarif(findings, __version__),
+}
+
+_out = Console(soft_wrap=True, highlight=False)
+_err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def cli() -> None:
+    """A self-service knowledge base: Markdown in, ranked answers out."""
+
+
+def main() -> None:
+    """Entry point of the `kb` command."""
+    try:
+        cli(prog_name="kb")
+    except KbError as error:
+        click.echo(f"kb: {error}", err=True)
+        sys.exit(2)
+
+
+@cli.command()
+@_ARTICLES
+@_VAR
+@_LOCALE
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer; default KB_WORKERS.")
+def serve(
+    articles: Path | None, var: Path, locale: str | None, host: str, port: int, workers: int | None
+) -> None:
+    """Serve the help center. With --articles the index is built or updated first."""
+    from kb import serve as server  # gunicorn is not needed by the other commands
+
+    settings = server.load_settings(workers)
+    server.check_address(host, port)
+    if articles is None and not _has_index(var):
+        articles = Path("articles")
+    if articles is not None:
+        _build(articles, var, locale, rebuild=False)
+    server.serve(var, host, port, settings, locale)
+
+
+def _has_index(var: Path) -> bool:
+    try:
+        live_folder(var)
+    except IndexMissing:
+        return False
+    return True
+
+
+@cli.command()
+@_ARTICLES
+@_VAR
+@_LOCALE
+@click.option("--rebuild", is_flag=True, help="Analyse everything again, whatever stands.")
+def index(articles: Path | None, var: Path, locale: str | None, rebuild: bool) -> None:
+    """Build the next generation of the index beside the live one and switch to it."""
+    _build(articles or Path("articles"), var, locale, rebuild)
+
+
+def _build(articles: Path, var: Path, locale: str | None, rebuild: bool) -> Tree:
+    """Read, index, and say what was done."""
+    with _progress() as step:
+        known = None if rebuild else indexer.known_articles(var)
+        tree = read_tree(
+            articles, locale=locale, known=known, processes=2, progress=lambda d, n: step("reading", d, n)
+        )
+        summary = indexer.build(tree, var, rebuild=rebuild, progress=step)
+    for finding in tree.findings:
+        if finding.severity is Severity.ERROR:
+            _err.print(str(finding), style="red", markup=False)
+    warnings = sum(finding.severity is Severity.WARNING for finding in tree.findings)
+    if summary.rebuilt_because and not rebuild:
+        _err.print(f"everything was analysed again: {summary.rebuilt_because}", style="yellow", markup=False)
+    left = "".join(f", {count} {reason}" for reason, count in sorted(summary.left_out.items()))
+    skipped = tree.files - len(tree.articles)
+    did = "nothing changed" if summary.unchanged else f"{summary.changed} analysed, {summary.removed} removed"
+    _out.print(
+        f"{summary.articles} articles, {summary.sections} sections ({did}) in {summary.seconds:.1f} s; "
+        f"{tree.files} files, {skipped} skipped{left}"
+        + (f"; {warnings} warnings, see `kb check`" if warnings else ""),
+        markup=False,
+    )
+    return tree
+
+
+class _progress:
+    """A progress bar on a terminal, nothing elsewhere: `with _progress() as step: step("reading", 3, 10)`."""
+
+    def __enter__(self) -> Callable[[str, int, int], None]:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal)
+        self._tasks: dict[str, Any] = {}
+        self._bar.start()
+        return self._step
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def _step(self, name: str, done: int, total: int) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._bar.add_task(name, total=total)
+        self._bar.update(self._tasks[name], completed=done, total=total)
+
+
+@cli.command("search")
+@click.argument("query")
+@_VAR
+@_LOCALE
+@_AUDIENCE
+@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=10, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The hits as JSON.")
+@click.option("--explain", "explained", is_flag=True, help="Each hit's score by field and term.")
+def search_command(
+    query: str, var: Path, locale: str | None, audience: str, limit: int, as_json: bool, explained: bool
+) -> None:
+    """Ranked hits for QUERY."""
+    generation, locale = _open(var, locale)
+    text = clean_query(query, "QUERY")
+    snapshot = generation.snapshot(locale, Audience(audience))
+    results = search(snapshot, Query(text=text, limit=limit), generation.pinned(locale, text))
+    used = results.corrected.query if results.corrected else text
+    why = {
+        hit.card.id: explain(snapshot, used, snapshot.find_article(hit.card.id))
+        for hit in results.hits
+        if explained
+    }
+    if as_json:
+        click.echo(msgspec.json.encode({"results": results, "explanations": why or None}))
+        return
+    _print_results(results, why)
+
+
+def _print_results(results: Results, why: dict[str, Explanation]) -> None:
+    if results.corrected:
+        _out.print(
+            f"nothing matches as typed; searched for: {results.corrected.query}", style="yellow", markup=False
+        )
+    _out.print(f"{results.total} articles match", style="dim")
+    for place, hit in enumerate(results.hits, 1):
+        anchor = f"#{hit.section.anchor}" if hit.section.anchor else ""
+        _out.print(f"{place:2}  {hit.score:7.2f}  {hit.card.id}{anchor}", style="bold", markup=False)
+        _out.print(f"    {hit.card.title} — {hit.snippet.text}", markup=False)
+        if hit.card.id in why:
+            _print_parts(why[hit.card.id])
+
+
+def _print_parts(explanation: Explanation) -> None:
+    for part in sorted(explanation.parts, key=lambda part: -part.score):
+        _out.print(
+            f"      {part.score:7.2f}  {part.kind:9} {part.field:9} {part.term}", style="dim", markup=False
+        )
+
+
+@cli.command()
+@click.argument("article_id", metavar="ID")
+@click.argument("query")
+@_VAR
+@_LOCALE
+@_AUDIENCE
+def why(article_id: str, query: str, var: Path, locale: str | None, audience: str) -> None:
+    """Why article ID is, or is not, among the first ten for QUERY."""
+    generation, locale = _open(var, locale)
+    snapshot = generation.snapshot(locale, Audience(audience))
+    number = snapshot.find_article(article_id)
+    if number < 0:
+        raise ArticleNotFound(
+            f"{locale}/{article_id}: is not in the {audience} index: unknown, a draft, archived, or for agents only"
+        )
+    text = clean_query(query, "QUERY")
+    found = explain(snapshot, text, number)
+    place = f"rank {found.rank}" if found.rank else "no match"
+    _out.print(f"{locale}/{article_id}: {place}, score {found.score:.2f}", style="bold", markup=False)
+    if generation.pinned(locale, text):
+        _out.print(f"pinned first for this query: {', '.join(generation.pinned(locale, text))}", markup=False)
+    _print_parts(found)
+    if found.missing:
+        _out.print(f"not in it: {', '.join(found.missing)}", markup=False)
+    if not found.strict:
+        _out.print("no word of the query matches strictly, so every strict match stands above it")
+    for name, score in found.above:
+        _out.print(f"above it: {score:7.2f}  {name}", markup=False)
+
+
+@cli.command("eval")
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@_ARTICLES
+@_VAR
+@click.option(
+    "--ranks", type=click.Path(path_type=Path), help="Also write the rank of every query to this file."
+)
+def eval_command(path: Path | None, articles: Path | None, var: Path, ranks: Path | None) -> None:
+    """nDCG@10, MRR@10, P@1, success@10 of a truth file or relevance set; of all golden queries when none is named."""
+    with evaluate.temporary() as folder:
+        temporary = Path(folder)
+        if path is not None and path.is_dir():
+            judged = evaluate.read_set(path, temporary / "articles")
+            _build(temporary / "articles", temporary / "var", None, rebuild=False)
+            var = temporary / "var"
+        else:
+            tree = _build(articles or Path("articles"), var, None, rebuild=False)
+            judged = evaluate.golden(tree) if path is None else evaluate.read_truth(path)
+        generation = Generation(var, live_folder(var))
+        with _progress() as step:
+            done = iter(range(1, len(judged) + 1))
+            found = evaluate.ranks(generation, judged, lambda: step("searching", next(done), len(judged)))
+    _print_scores(evaluate.scores(found))
+    if ranks:
+        ranks.write_text(evaluate.rank_table(found), "utf-8")
+    lost = [rank for rank in found if not 1 <= rank.rank <= evaluate.GOLDEN_RANK]
+    if path is None:
+        for rank in lost:
+            expected = ", ".join(rank.judged.articles)
+            _err.print(
+                f"golden query lost: {rank.judged.locale} {rank.judged.query!r}: {expected} at rank {rank.rank or '> 50'}",
+                style="red",
+                markup=False,
+            )
+        if lost:
+            sys.exit(1)
+
+
+def _print_scores(scores: evaluate.Scores) -> None:
+    table = Table("queries", "nDCG@10", "MRR@10", "P@1", "success@3", "success@10")
+    figures = (scores.ndcg10, scores.mrr10, scores.p1, scores.s3, scores.s10)
+    table.add_row(str(scores.queries), *(f"{figure:.4f}" for figure in figures))
+    _out.print(table)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@_ARTICLES
+@_LOCALE
+@click.option("--format", "form", type=click.Choice(sorted(_FORMATS)), default="text", show_default=True)
+@click.option("--strict", is_flag=True, help="Warnings fail, too.")
+def check(
+    paths: tuple[Path, ...], articles: Path | None, locale: str | None, form: str, strict: bool
+) -> None:
+    """Check articles: front matter, links, anchors, images, titles. Exit status 1 when there are errors."""
+    root = articles or Path("articles")
+    findings = check_tree(read_tree(root, locale=locale, processes=2))
+    if paths:
+        wanted = [path.resolve() for path in paths]
+        findings = tuple(
+            f for f in findings if any((root / f.path).resolve().is_relative_to(w) for w in wanted)
+        )
+    click.echo(_FORMATS[form](findings))
+    failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
+    sys.exit(1 if any(finding.severity in failing for finding in findings) else 0)
+
+
+def _open(var: Path, locale: str | None) -> tuple[Generation, str]:
+    """The live generation, its files checked, and the locale to search."""
+    generation = Generation(var, live_folder(var), check_contents=True)
+    locale = locale or generation.site.default_locale
+    if locale not in generation.locales:
+        raise BadParameter("--locale", f"{locale!r} is not one of {', '.join(generation.locales)}")
+    return generation, locale

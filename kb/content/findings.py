@@ -1,0 +1,104 @@
+"""Findings as people, programs, GitHub and code scanners read them; and which of them stop a publication."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import msgspec
+
+from kb.model import Finding, Severity
+
+BLOCKING = frozenset(
+    {"unreadable", "front-matter", "markdown", "duplicate-id", "unknown-audience", "unknown-status"}
+)
+"""Codes of files that cannot be served as their writer meant; as errors they block `kb publish`, others
+(a dead link, say) are only reported."""
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def blocks(finding: Finding) -> bool:
+    return finding.severity is Severity.ERROR and finding.code in BLOCKING
+
+
+def to_text(findings: Sequence[Finding]) -> str:
+    """One line each, then the counts."""
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    lines = [_placed(finding) for finding in findings]
+    lines.append(f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}")
+    return "\n".join(lines) + "\n"
+
+
+def to_json(findings: Sequence[Finding]) -> str:
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    body = {"errors": errors, "warnings": len(findings) - errors, "findings": list(findings)}
+    return msgspec.json.format(msgspec.json.encode(body)).decode() + "\n"
+
+
+def to_github(findings: Sequence[Finding], prefix: str = "") -> str:
+    """Workflow commands, shown beside the lines of a pull request; `prefix`: folder within the checkout.
+
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
+    return "".join(f"::{_github(finding, prefix)}\n" for finding in findings)
+
+
+def to_sarif(findings: Sequence[Finding], version: str, prefix: str = "") -> str:
+    """SARIF 2.1.0, as code scanning takes it."""
+    rules = [{"id": code} for code in sorted({finding.code for finding in findings})]
+    driver = {"name": "kb check", "version": version, "rules": rules}
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(finding, prefix) for finding in findings],
+    }
+    body = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+    return msgspec.json.format(msgspec.json.encode(body)).decode() + "\n"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _placed(finding: Finding) -> str:
+    text = str(finding)
+    if finding.line and finding.column:
+        start = f"{finding.path}:{finding.line}"
+        return f"{start}:{finding.column}{text.removeprefix(start)}"
+    return text
+
+
+def _file(finding: Finding, prefix: str) -> str:
+    return f"{prefix.rstrip('/')}/{finding.path}" if prefix.strip("./") else finding.path
+
+
+def _message(finding: Finding) -> str:
+    return f"{finding.message} ({finding.mend})" if finding.mend else finding.message
+
+
+def _github(finding: Finding, prefix: str) -> str:
+    fields = {"file": _file(finding, prefix), "line": finding.line, "col": finding.column}
+    given = ",".join(f"{name}={_escape(str(value), True)}" for name, value in fields.items() if value)
+    title = _escape(finding.code, True)
+    return f"{finding.severity.value} {given},title={title}::{_escape(_message(finding), False)}"
+
+
+def _escape(text: str, in_property: bool) -> str:
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace(":", "%3A").replace(",", "%2C") if in_property else text
+
+
+def _result(finding: Finding, prefix: str) -> dict[str, object]:
+    location: dict[str, object] = {"artifactLocation": {"uri": quote(_file(finding, prefix))}}
+    if finding.line:
+        region = {"startLine": finding.line}
+        if finding.column:
+            region["startColumn"] = finding.column
+        location["region"] = region
+    return {
+        "ruleId": finding.code,
+        "level": finding.severity.value,
+        "message": {"text": _message(finding)},
+        "locations": [{"physicalLocation": location}],
+    }

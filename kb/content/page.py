@@ -1,0 +1,325 @@
+"""One walk over a page's clean HTML: out come the final HTML, the sections, the links and the files.
+
+Input is what `rawhtml.clean` leaves, so it is well-formed and holds only known elements; here links are
+resolved, headings get their anchors, images from elsewhere become links, and the text is collected.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from html import escape
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+from kb.content.paths import Layout, Target, resolve
+from kb.content.slugs import WIDE, Anchors, slug
+from kb.model import Section
+
+_BLOCKS = frozenset(
+    """blockquote caption dd details div dl dt figcaption figure hr li ol p pre section summary table tbody
+    tfoot thead tr ul""".split()  # noqa: SIM905
+)
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_VOID = frozenset({"br", "hr", "img", "col"})
+_SILENT = frozenset({"rt", "rp", "iframe", "video"})
+"""Elements whose text is not part of what the page says: readings of ruby, fallbacks of players."""
+_SILENT_CLASSES = frozenset({"footnote-ref", "footnote", "note-label"})
+_OUR_CLASSES = frozenset(
+    """note note-note note-tip note-important note-warning note-danger note-title note-label footnotes
+    footnote-ref footnote task-list-item""".split()  # noqa: SIM905
+)
+"""Other classes could borrow the look, or the scripts, of the site's own controls."""
+_CODE_CLASS = re.compile(r"language-[\w+#.\-]+")
+_KEPT = frozenset(
+    "title lang dir width height colspan rowspan align scope span start type reversed value open".split()  # noqa: SIM905
+)
+_HOLLOW = re.compile(r"<a></a>|<p>\s*(?:<a></a>\s*)*</p>\n?")
+"""Left by anchors whose id a heading has taken."""
+_NUMBER = re.compile(r"\d{1,4}%?")
+_SPACE = re.compile(r"[^\S\n]+")
+_CELL = "\x1f"
+"""Stands between cells while a row is collected; nh3 lets no such character through."""
+
+
+@dataclass(slots=True)
+class Heading:
+    """A heading being read: where its HTML starts in the output and what it says."""
+
+    level: int
+    start: int
+    line: int
+    own_id: str
+    text: list[str] = field(default_factory=list)
+
+
+class PageReader(HTMLParser):
+    """Feed it clean HTML once, then take `html`, `sections`, `title`, `links`, `media`."""
+
+    def __init__(self, path: str, layout: Layout, known_title: str, only_h1: bool) -> None:
+        super().__init__(convert_charrefs=True)
+        self.path, self.layout = path, layout
+        self.known_title, self.only_h1 = known_title, only_h1
+        self.title = ""
+        self.links: list[Target] = []
+        self.media: dict[str, None] = {}
+        self.sections: list[Section] = []
+        self._out: list[str] = []
+        self._open: list[tuple[str, str, bool]] = []
+        self._ids: dict[int, str] = {}
+        self._anchors = Anchors()
+        self._seen_h1 = False
+        self._heading: Heading | None = None
+        self._current = Section(anchor="", title="", level=1, text="", line=0)
+        self._lines: list[str] = []
+        self._buffer: list[str] = []
+        self._silent = self._pre = self._cell = 0
+        self._row_has_cell = False
+
+    @property
+    def html(self) -> str:
+        """The page; ids that a heading has taken, or that stand twice, are left out."""
+        seen: set[str] = set()
+        for place, name in self._ids.items():
+            if name in self._anchors or name in seen:
+                self._out[place] = ""
+            seen.add(name)
+        return _HOLLOW.sub("", "".join(self._out)).strip()
+
+    def finish(self) -> None:
+        self.close()
+        self._end_section()
+
+    # Elements
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag in _HEADINGS:
+            self._start_heading(tag, given)
+            return
+        silent = tag in _SILENT or not _SILENT_CLASSES.isdisjoint(given.get("class", "").split())
+        self._silent += silent
+        self._block_edge(tag)
+        if tag == "img":
+            self._image(given)
+        elif tag in ("iframe", "video"):
+            self._embedded(given)
+            self._open.append((tag, "", silent))
+        elif tag == "a":
+            self._anchor(given, silent)
+        else:
+            self._out.append(f"<{tag}")
+            self._write_attributes(tag, given)
+            if tag not in _VOID:
+                self._open.append((tag, f"</{tag}>", silent))
+        if tag == "br":
+            self._buffer.append(" " if self._cell else "\v")
+        self._pre += tag == "pre"
+        if tag in ("td", "th"):
+            self._cell += 1
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in _HEADINGS:
+            self._end_heading()
+            return
+        if not self._open or self._open[-1][0] != tag:
+            return
+        _, closing, silent = self._open.pop()
+        if tag in ("td", "th"):
+            self._cell = max(0, self._cell - 1)
+            self._row_has_cell = True
+        else:
+            self._block_edge(tag)
+        self._silent -= silent
+        self._pre -= tag == "pre"
+        self._out.append(closing)
+
+    def handle_data(self, data: str) -> None:
+        hidden = self._open and self._open[-1][0] in ("iframe", "video")
+        if not hidden:
+            self._out.append(escape(data, quote=False))
+        if not self._silent:
+            self._say(data)
+
+    # Text
+
+    def _say(self, text: str) -> None:
+        (self._heading.text if self._heading else self._buffer).append(text)
+
+    def _block_edge(self, tag: str) -> None:
+        """Ends a line of text at the edge of a block; cells of one row share a line."""
+        if tag == "tr":
+            self._flush()
+            self._row_has_cell = False
+        elif tag in ("td", "th"):
+            if self._row_has_cell:
+                self._buffer.append(_CELL)
+                self._row_has_cell = False
+        elif tag in _BLOCKS:
+            if self._cell:
+                self._buffer.append(" ")
+            elif not self._heading:
+                self._flush()
+
+    def _flush(self) -> None:
+        raw = "".join(self._buffer)
+        self._buffer.clear()
+        if self._pre:
+            self._lines.extend(line.rstrip() for line in raw.strip("\n").split("\n") if line.strip())
+        else:
+            self._lines.extend(line for part in raw.split("\v") if (line := _row(part)))
+
+    def _end_section(self) -> None:
+        self._flush()
+        head = self._current
+        self.sections.append(
+            Section(anchor=head.anchor, title=head.title, level=head.level, line=head.line,
+                    text="\n".join(self._lines))
+        )  # fmt: skip
+        self._lines = []
+
+    # Headings
+
+    def _start_heading(self, tag: str, given: dict[str, str]) -> None:
+        if not self._heading:
+            self._flush()
+        line = given.get("data-line", "")
+        self._heading = Heading(
+            level=int(tag[1]),
+            start=len(self._out),
+            line=int(line) if line.isascii() and line.isdigit() and len(line) < 8 else 0,
+            own_id=given.get("id", ""),
+        )
+        self._out.append("")
+
+    def _end_heading(self) -> None:
+        heading, self._heading = self._heading, None
+        if heading is None:
+            return
+        text = flow("".join(heading.text).replace("\v", " "))
+        if heading.level == 1 and not self._seen_h1:
+            self._seen_h1 = True
+            if self._is_title(text):
+                self._take_title(heading, text)
+                return
+        if not text:
+            return
+        self._end_section()
+        level = max(2, heading.level)
+        anchor = self._anchors.take(heading.own_id or slug(text))
+        self._out[heading.start] = f'<h{level} id="{escape(anchor)}">'
+        self._out.append(f"</h{level}>")
+        self._current = Section(anchor=anchor, title=text, level=level, text="", line=heading.line)
+
+    def _is_title(self, text: str) -> bool:
+        """Whether the first H1 is the page's title rather than a chapter below a title given elsewhere."""
+        if not self.known_title or text == self.known_title:
+            return True
+        nothing_before = not self.sections and not self._current.title and not self._lines
+        return self.only_h1 and nothing_before
+
+    def _take_title(self, heading: Heading, text: str) -> None:
+        """Out of the HTML, where the page shows the title; its anchors stay for those who link to them."""
+        self.title = text
+        kept = {at: name for at, name in self._ids.items() if at >= heading.start}
+        del self._out[heading.start :]
+        self._ids = {at: name for at, name in self._ids.items() if at < heading.start}
+        for name in dict.fromkeys([heading.own_id, *kept.values()]):
+            if name:
+                self._out.append("<a")
+                self._write_id(name)
+                self._out.append("></a>")
+        if not self.sections:
+            self._current = Section(anchor="", title="", level=1, text="", line=heading.line)
+        if self.known_title and text != self.known_title:
+            self._lines.append(text)
+
+    # Links and files
+
+    def _anchor(self, given: dict[str, str], silent: bool) -> None:
+        target = resolve(given["href"], self.path, self.layout) if given.get("href") else None
+        name = given.get("id") or given.get("name") or ""
+        shown = target is not None and bool(target.href)
+        if not shown and not name:
+            self._open.append(("a", "", silent))
+            return
+        self._out.append("<a")
+        if target and shown:
+            self._note(target)
+            self._out.append(f' href="{escape(target.href)}"')
+            if target.kind == "external" and target.href.lower().startswith("http"):
+                self._out.append(' rel="noopener"')
+        self._write_attributes("a", {**given, "id": name})
+        self._open.append(("a", "</a>", silent))
+
+    def _note(self, target: Target) -> None:
+        self.links.append(target)
+        if target.media:
+            self.media[target.media] = None
+
+    def _image(self, given: dict[str, str]) -> None:
+        alt = flow(given.get("alt", ""))
+        if alt and not self._silent:
+            self._say(f" {alt} ")
+        target = resolve(given.get("src", ""), self.path, self.layout)
+        if target.kind == "media":
+            self._note(target)
+            self._out.append(f'<img src="{escape(target.href)}" alt="{escape(alt)}" loading="lazy"')
+            self._write_attributes("img", given)
+            return
+        in_link = any(tag == "a" for tag, _, _ in self._open)
+        if target.kind == "external" and target.href.lower().startswith("http") and not in_link:
+            self._link_out(target, alt)
+        else:
+            self._out.append(escape(alt, quote=False))
+
+    def _embedded(self, given: dict[str, str]) -> None:
+        """A player or frame becomes a link to what it would have loaded."""
+        target = resolve(given.get("src", ""), self.path, self.layout)
+        if target.href and target.kind in ("external", "media"):
+            self._link_out(target, flow(given.get("title", "")))
+
+    def _link_out(self, target: Target, label: str) -> None:
+        self._note(target)
+        rel = ' rel="noopener"' if target.kind == "external" else ""
+        shown = escape(label or unquote(target.href), quote=False)
+        self._out.append(f'<a href="{escape(target.href)}"{rel}>{shown}</a>')
+
+    def _write_attributes(self, tag: str, given: dict[str, str]) -> None:
+        """The attributes that stay, and the end of the tag whose start is already written."""
+        classes = [name for name in given.get("class", "").split() if name in _OUR_CLASSES]
+        if tag == "code":
+            classes = [name for name in given.get("class", "").split() if _CODE_CLASS.fullmatch(name)]
+        if classes:
+            self._out.append(f' class="{escape(" ".join(classes))}"')
+        if given.get("id"):
+            self._write_id(given["id"])
+        for name, value in given.items():
+            if name not in _KEPT or (name in ("width", "height") and not _NUMBER.fullmatch(value)):
+                continue
+            self._out.append(f' {name}="{escape(value)}"')
+        self._out.append(">")
+
+    def _write_id(self, name: str) -> None:
+        self._ids[len(self._out)] = name
+        self._out.append(f' id="{escape(name)}"')
+
+
+def _row(text: str) -> str:
+    """One line of text; cells that say something, parted by bars."""
+    return " | ".join(cell for part in text.split(_CELL) if (cell := flow(part)))
+
+
+def flow(text: str) -> str:
+    """Running text in one line; a line break between Japanese characters is none in the sentence."""
+    flowing = ""
+    for line in text.split("\n"):
+        line = _SPACE.sub(" ", line).strip()
+        if not line:
+            continue
+        glued = not flowing or (WIDE.match(flowing[-1]) and WIDE.match(line))
+        flowing += line if glued else f" {line}"
+    return flowing

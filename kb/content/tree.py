@@ -1,0 +1,202 @@
+"""A folder of Markdown, whole: the entrance to `kb.content`, called by indexing, publishing and checking.
+
+Files whose digest is known are not read again; the others are, in several processes when they are many.
+Nothing in here stops at one bad file: each is an article or a finding that names it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from kb.content import article as articles
+from kb.content.article import Outcome, Rules, Source
+from kb.content.history import clean_commit, last_changes
+from kb.content.paths import Layout, is_language, nfc, split_locale
+from kb.content.site import read_site, read_synonyms
+from kb.content.walk import inside, markdown_files, unreadable
+from kb.model import Article, Audience, Finding, Severity, Site, Status, Tree
+
+Known = Callable[[str, str], Article | None]
+Progress = Callable[[int, int], None]
+
+MANY = 150
+"""Changed files from which on a pool pays: starting one costs 0.4 s, a file about 2 ms."""
+FALLBACK_LOCALE = "en"
+"""Of files outside the locale folders of a tree that says nothing else."""
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def read_tree(
+    root: Path,
+    *,
+    locale: str | None = None,
+    known: Known | None = None,
+    progress: Progress | None = None,
+    processes: int = 1,
+) -> Tree:
+    """Every article below `root`, and every reason why a file is none.
+
+    `locale`: of files outside the locale folders. `known(path, digest)` gives an article read before; it
+    is taken as it is, and warnings of its first reading are not told again (errors are).
+    Raises TreeMissing without a folder, ContentError when `kb.yml` is broken.
+    """
+    root = Path(root)
+    paths, findings = markdown_files(root)
+    site, site_findings = read_site(root)
+    synonyms, synonym_findings = read_synonyms(root)
+    folders = _language_folders(root)
+    layout = Layout(
+        site.locales or folders, locale or (site.default_locale if site.configured else FALLBACK_LOCALE)
+    )
+    rules = Rules(layout=layout, agents_only=site.agents_only, configured=site.configured)
+    outcomes = _read_all(root, paths, rules, known, progress, processes)
+    found, twins = _without_twins([each.article for each in outcomes if each.article], rules)
+    told = [*findings, *site_findings, *synonym_findings, *twins]
+    told.extend(finding for outcome in outcomes for finding in outcome.findings)
+    return Tree(
+        root=str(root),
+        site=_complete(site, layout, found),
+        synonyms=synonyms,
+        articles=tuple(sorted(found, key=lambda each: each.key)),
+        findings=tuple(sorted(told, key=lambda each: (each.path, each.line, each.code))),
+        files=len(paths) + len(findings),
+        commit=clean_commit(root),
+        media=_media(root, found, rules),
+    )
+
+
+# Locales
+
+
+def _language_folders(root: Path) -> tuple[str, ...]:
+    return tuple(sorted(entry.name for entry in root.iterdir() if is_language(entry.name) and entry.is_dir()))
+
+
+def _complete(site: Site, layout: Layout, found: Sequence[Article]) -> Site:
+    """Without a list of locales in `kb.yml`: those of the folders and of the files outside of them."""
+    if site.locales:
+        return site
+    locales = tuple(dict.fromkeys([*layout.locales, *(each.locale for each in found)]))
+    default = site.default_locale if site.configured else layout.default_locale
+    if default not in locales:
+        # A tree that holds only `ja/` must not greet its readers with an empty English home page.
+        default = locales[0] if locales and not site.configured else default
+    return msgspec.structs.replace(site, default_locale=default, locales=locales or (default,))
+
+
+# Reading
+
+
+def _read_all(
+    root: Path,
+    paths: Sequence[str],
+    rules: Rules,
+    known: Known | None,
+    progress: Progress | None,
+    processes: int,
+) -> list[Outcome]:
+    """Outcomes in the order of `paths`."""
+    outcomes: dict[str, Outcome] = {}
+    fresh: list[Source] = []
+    seeded = articles.seed(rules)
+    for path in paths:
+        try:
+            data = (root / path).read_bytes()
+        except OSError as error:
+            outcomes[path] = Outcome(findings=(unreadable(path, 0, f"cannot be read: {error.strerror}"),))
+            continue
+        digest = articles.digest(seeded, path, data)
+        kept = known(path, digest) if known else None
+        if kept is not None and not kept.faulty:
+            outcomes[path] = Outcome(article=kept)
+        else:
+            fresh.append(Source(path=path, data=data, digest=digest, changed=_EPOCH))
+    fresh = _dated(root, fresh)
+    tell = progress or (lambda done, total: None)
+    tell(len(outcomes), len(paths))
+    for source, outcome in zip(fresh, _parse(fresh, rules, processes), strict=True):
+        outcomes[source.path] = outcome
+        tell(len(outcomes), len(paths))
+    return [outcomes[path] for path in paths]
+
+
+def _dated(root: Path, sources: list[Source]) -> list[Source]:
+    committed = last_changes(root, [source.path for source in sources])
+    times = [committed.get(nfc(source.path)) or _file_time(root / source.path) for source in sources]
+    dated = zip(sources, times, strict=True)
+    return [msgspec.structs.replace(source, changed=time) for source, time in dated]
+
+
+def _file_time(file: Path) -> datetime:
+    try:
+        return datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
+    except (OSError, ValueError, OverflowError):
+        return _EPOCH
+
+
+def _parse(sources: list[Source], rules: Rules, processes: int) -> Iterator[Outcome]:
+    """Outcomes in order, from a pool when it pays; if the pool breaks, the rest is read here."""
+    done = 0
+    if processes > 1 and len(sources) >= MANY:
+        # Not forked: the caller may have threads, and a forked child may inherit a lock that nobody frees.
+        context = multiprocessing.get_context("spawn")
+        try:
+            with ProcessPoolExecutor(processes, mp_context=context) as pool:
+                for outcome in pool.map(partial(articles.read, rules=rules), sources, chunksize=16):
+                    done += 1
+                    yield outcome
+        except (BrokenProcessPool, OSError):
+            pass
+    for source in sources[done:]:
+        yield articles.read(source, rules)
+
+
+# The tree as a whole
+
+
+def _without_twins(found: list[Article], rules: Rules) -> tuple[list[Article], list[Finding]]:
+    """The first of the files that claim one id; those in a locale's own folder come before others.
+
+    An error where the writers know our ids; in a foreign tree, where `README.md` and `index.md` may
+    serve two sites out of one folder, a warning.
+    """
+    severity = Severity.ERROR if rules.configured else Severity.WARNING
+    locales = rules.layout.locales
+    kept: dict[str, Article] = {}
+    findings = []
+    for each in sorted(found, key=lambda one: (one.path.split("/")[0] not in locales, one.path)):
+        first = kept.setdefault(each.key, each)
+        if first is not each:
+            findings.append(
+                Finding(code="duplicate-id", severity=severity, path=each.path,
+                        message=f"left out: {first.path} has the same id, {each.key}",
+                        mend="rename or merge one of the two")
+            )  # fmt: skip
+    return list(kept.values()), findings
+
+
+def _media(root: Path, found: Sequence[Article], rules: Rules) -> dict[str, Audience]:
+    """Audience of each file that an article refers to and that exists.
+
+    A file within an agents-only folder stays there, whoever shows it: the stricter rule wins.
+    """
+    audiences: dict[str, Audience] = {}
+    for each in found:
+        shown = each.audience is Audience.PUBLIC and each.status is Status.PUBLISHED
+        for path in each.media:
+            open_to_all = shown and not articles.in_agents_folder(
+                split_locale(path, rules.layout)[1], path, rules.agents_only
+            )
+            if open_to_all:
+                audiences[path] = Audience.PUBLIC
+            else:
+                audiences.setdefault(path, Audience.AGENT)
+    return {path: audience for path, audience in sorted(audiences.items()) if inside(root, path)}

@@ -1,0 +1,99 @@
+"""Every way the service says no: one class a failure, raised where it is found, told at the edges.
+
+`kb.api` holds the one table from these to HTTP; `kb.cli` prints `str(error)` and exits with 2.
+Exceptions of foreign libraries are caught in the module that calls them and become one of these.
+"""
+
+from __future__ import annotations
+
+
+class KbError(Exception):
+    """Base of all failures that a person can be told about; `str()` is one clear line."""
+
+
+class BadParameter(KbError):
+    """A parameter of a request or command cannot be taken."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+
+
+class ContentError(KbError):
+    """A file of the tree cannot be used; names the file, the line (0: the whole file) and the reason."""
+
+    def __init__(self, path: str, line: int, reason: str) -> None:
+        super().__init__(f"{path}:{line}: {reason}" if line else f"{path}: {reason}")
+        self.path = path
+        self.line = line
+        self.reason = reason
+
+
+class TreeMissing(KbError):
+    """The folder of articles does not exist or cannot be listed."""
+
+
+class ArticleNotFound(KbError):
+    """No such article, or none that this reader may know of."""
+
+
+class ArticleGone(KbError):
+    """The article was archived."""
+
+
+class IndexMissing(KbError):
+    """There is no index generation yet."""
+
+
+class IndexDamaged(KbError):
+    """Files of a generation are missing or do not match their checksums."""
+
+
+class IndexMismatch(KbError):
+    """The generation was written by another version of the schema or of the analyzer."""
+
+
+class IndexNotWritable(KbError):
+    """The state folder cannot be written: no permission, or the disk is full."""
+
+
+class IndexLocked(KbError):
+    """Another process is building the index."""
+
+
+class EvaluationError(KbError):
+    """A truth file or relevance set cannot be read."""
+
+
+class PortTaken(KbError):
+    """The address to serve on is in use or not allowed."""
+
+
+class BadSetting(KbError):
+    """A KB_* variable of the environment cannot be taken; names the variable."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class PageNotFound(KbError):
+    """Nothing is served at this address."""
+
+
+class PayloadTooLarge(KbError):
+    """The body of a request is larger than the service takes."""
+
+
+class LengthRequired(KbError):
+    """A request has a body without saying how long it is."""
+
+
+class TooManyRequests(KbError):
+    """One client asks more often than it may; `seconds` from now it may again."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("too many requests from this address; please slow down")
+        self.seconds = seconds

@@ -1,0 +1,66 @@
+"""Arrays and byte strings in files that all workers map: the building blocks of the snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def save(folder: Path, name: str, array: npt.NDArray[Any]) -> None:
+    np.save(folder / f"{name}.npy", array, allow_pickle=False)
+
+
+def load(folder: Path, name: str) -> Any:
+    """A read-only array, mapped from its file."""
+    array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    # a plain view: np.memmap's subclass costs a microsecond at every slice
+    return array.view(np.ndarray)
+
+
+def offsets(lengths: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Where each of a row of items begins, and the end of the last."""
+    return np.concatenate(([0], np.cumsum(np.asarray(lengths, np.int64)))).astype(np.int64)
+
+
+def save_blob(folder: Path, name: str, items: Sequence[bytes]) -> None:
+    """Write byte strings for `Blob`: one file of bytes and one of offsets (`<name>_ptr`)."""
+    save(folder, f"{name}_ptr", offsets([len(item) for item in items]))
+    (folder / f"{name}.blob").write_bytes(b"".join(items))
+
+
+class Blob:
+    """Byte strings in one mapped file; when they were written in order, `find` is a binary search."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._ptr = load(folder, f"{name}_ptr")
+        path = folder / f"{name}.blob"
+        # an empty file cannot be mapped
+        self._data: Any = (
+            np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.empty(0, np.uint8)
+        )
+
+    def __len__(self) -> int:
+        return len(self._ptr) - 1
+
+    def __getitem__(self, number: int) -> bytes:
+        return bytes(self._data[self._ptr[number] : self._ptr[number + 1]])
+
+    def bisect(self, item: bytes) -> int:
+        """Number of the first entry that is not smaller than `item`."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self[middle] < item:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def find(self, item: bytes) -> int:
+        """Number of the entry that equals `item`, or -1."""
+        place = self.bisect(item)
+        return place if place < len(self) and self[place] == item else -1

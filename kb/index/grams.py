@@ -1,0 +1,79 @@
+"""Character n-grams: what finds typos, half words and kana where words do not match.
+
+Three kinds share one table of 64-bit codes: bigrams of Japanese script, bigrams of its reading in
+hiragana, 4-grams of words in other scripts. All functions take many texts at once, because numpy is only
+fast in bulk; a query is a batch of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from kb.text import english
+from kb.text.kana import to_hiragana
+
+Codes = npt.NDArray[np.uint64]
+Rows = npt.NDArray[np.int32]
+
+BIGRAM, READING, FOURGRAM = 0, 1, 2
+"""The kind, held in the two highest bits of a code."""
+
+_EDGE = 1
+"""Code point that marks where a word begins and ends; never in text."""
+
+
+def bigrams(texts: Sequence[str]) -> tuple[Codes, Rows]:
+    """Codes of all bigrams of Japanese script in folded texts, and for each the number of its text."""
+    return _pairs([to_hiragana(text) for text in texts], BIGRAM)
+
+
+def readings(texts: Sequence[str]) -> tuple[Codes, Rows]:
+    """The same of readings in hiragana."""
+    return _pairs(texts, READING)
+
+
+def fourgrams(texts: Sequence[str]) -> tuple[Codes, Rows]:
+    """Codes of the 4-grams of each word with its edges (`^ref`, `refu` … `und$`) in folded texts; stop words too."""
+    edge = chr(_EDGE)
+    joined = [edge + edge.join(english.WORD.findall(text)) + edge for text in texts]
+    points, rows = _points(joined)
+    if len(points) < 4:
+        return np.empty(0, np.uint64), np.empty(0, np.int32)
+    windows = [points[i : len(points) - 3 + i] for i in range(4)]
+    inside = (windows[1] != _EDGE) & (windows[2] != _EDGE) & (rows[:-3] == rows[3:])
+    code = np.full(len(inside), FOURGRAM << 62, np.uint64)
+    for i, window in enumerate(windows):
+        # 15 bits hold every alphabet; rarer letters may share a code, which only blurs a hint
+        code |= (window & 0x7FFF).astype(np.uint64) << np.uint64(15 * (3 - i))
+    return code[inside], rows[:-3][inside]
+
+
+def _pairs(texts: Sequence[str], kind: int) -> tuple[Codes, Rows]:
+    points, rows = _points(texts)
+    if len(points) < 2:
+        return np.empty(0, np.uint64), np.empty(0, np.int32)
+    japanese = _is_japanese(points)
+    both = japanese[:-1] & japanese[1:] & (rows[:-1] == rows[1:])
+    wide = points.astype(np.uint64)
+    code = np.uint64(kind << 62) | (wide[:-1] << np.uint64(21)) | wide[1:]
+    return code[both], rows[:-1][both]
+
+
+def _points(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], Rows]:
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    points = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), np.uint32)
+    return points, np.repeat(np.arange(len(texts), dtype=np.int32), lengths)
+
+
+def _is_japanese(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    kana = (points >= 0x3041) & (points <= 0x30FF) & (points != 0x30FB)
+    han = (
+        ((points >= 0x3400) & (points <= 0x9FFF))
+        | (points >= 0x20000)
+        | ((points >= 0x3005) & (points <= 0x3007))
+    )
+    hangul = (points >= 0xAC00) & (points <= 0xD7AF)
+    return np.asarray(kana | han | hangul | ((points >= 0xF900) & (points <= 0xFAFF)))

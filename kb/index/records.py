@@ -1,0 +1,50 @@
+"""Articles cut into records: what the indexer writes, and what explaining a score looks at again."""
+
+from __future__ import annotations
+
+from kb.index.schema import ArticleRecord, SectionRecord
+from kb.model import Article
+from kb.text.analyze import Token, analyze
+
+Analysed = tuple[ArticleRecord, list[SectionRecord]]
+
+
+def records_of(article: Article) -> Analysed:
+    """Cut an article into words: its own record and one a section."""
+    sections: list[SectionRecord] = []
+    above: list[tuple[int, str]] = []
+    for ordinal, section in enumerate(article.sections):
+        above = [(level, title) for level, title in above if level < section.level]
+        heading = "\n".join([*(title for _, title in above), section.title])
+        above.append((section.level, section.title))
+        text = section.text
+        if ordinal == 0 and article.description and article.description not in text:
+            text = f"{article.description}\n{text}"
+        sections.append(
+            SectionRecord(
+                article.key, ordinal, section.anchor, section.title, text, analyze(heading), analyze(text)
+            )
+        )
+    questions = tuple(analyze(question) for question in article.questions)
+    tags = analyze("\n".join(_labels(article)))
+    return ArticleRecord(article, analyze(article.title), tags, questions), sections
+
+
+def _labels(article: Article) -> list[str]:
+    """Tags, products, and the name of the manual: what an article is about, though its title may not say so."""
+    names = [*article.products, article.manual.rpartition("/")[2]]
+    return [
+        *article.tags,
+        *(name.replace("-", " ").replace("_", " ") for name in dict.fromkeys(names) if name),
+    ]
+
+
+def field_tokens(name: str, owner: ArticleRecord, section: SectionRecord) -> list[Token]:
+    """Tokens of one field of one section."""
+    if name == "title":
+        return list(owner.title.tokens)
+    if name == "tags":
+        return list(owner.tags.tokens)
+    if name == "questions":
+        return [token for line in owner.questions for token in line.tokens] if section.ordinal == 0 else []
+    return list((section.headings if name == "headings" else section.body).tokens)

@@ -1,0 +1,123 @@
+"""The table behind suggestions: every title and question, under each of its words, as written and as read.
+
+    商品を返したい   →   商品を返したい · 返したい · しょうひんをかえしたい · かえしたい
+
+Keys are sorted bytes, so that "starts with what was typed so far" is one range. Compiled into the snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from kb.index.blob import Blob, load, save, save_blob
+from kb.index.schema import Records
+from kb.model import Kind
+from kb.text import english, japanese
+from kb.text.analyze import japanese_only
+from kb.text.kana import to_hiragana
+from kb.text.normalize import fold
+
+KEY_LENGTH = 24
+"""Characters of a key; nobody types more before choosing."""
+
+
+class SuggestionKind(StrEnum):
+    TITLE = "title"
+    QUESTION = "question"
+
+
+class Entry(Struct, frozen=True, array_like=True):
+    text: str
+    kind: SuggestionKind
+    article: int
+    anchor: str
+
+
+def compile_suggestions(records: Records, folder: Path) -> None:
+    """Write the table for articles in the order of the snapshot."""
+    entries = list(_entries(records))
+    keys: list[tuple[bytes, int, int]] = []
+    for number, entry in enumerate(entries):
+        keys += [(key.encode(), number, place) for key, place in keys_of(entry.text)]
+    keys.sort()
+    save_blob(folder, "suggest_keys", [key for key, _, _ in keys])
+    save(folder, "suggest_entry", np.array([number for _, number, _ in keys], np.int32))
+    save(folder, "suggest_place", np.array([place for _, _, place in keys], np.int32))
+    save(folder, "suggest_weight", np.array([_weight(entry) for entry in entries], np.float32))
+    save_blob(folder, "suggest_entries", [msgspec.msgpack.encode(entry) for entry in entries])
+
+
+def _entries(records: Records) -> Iterator[Entry]:
+    for number, (record, sections) in enumerate(records):
+        article = record.article
+        yield Entry(article.title, SuggestionKind.TITLE, number, "")
+        for question in article.questions:
+            yield Entry(question, SuggestionKind.QUESTION, number, "")
+        if article.kind is Kind.FAQ:
+            for section in sections:
+                if section.anchor:
+                    yield Entry(section.heading, SuggestionKind.QUESTION, number, section.anchor)
+
+
+def _weight(entry: Entry) -> float:
+    """Order among equals: titles first, then the shorter."""
+    return (1.0 if entry.kind is SuggestionKind.TITLE else 0.7) - min(len(entry.text), 100) / 200
+
+
+def keys_of(text: str) -> list[tuple[str, int]]:
+    """Keys with the place of the word they begin with, 0 the first; spaces and punctuation left out."""
+    pieces = list(_pieces(text))
+    keys: dict[str, int] = {}
+    for number, (_, _, begins) in enumerate(pieces):
+        if begins or number == 0:
+            for form in (0, 1):
+                key = "".join(piece[form] for piece in pieces[number:])[:KEY_LENGTH]
+                if key:
+                    keys.setdefault(key, number)
+    return list(keys.items())
+
+
+def _pieces(text: str) -> Iterator[tuple[str, str, bool]]:
+    """(as written, as read, whether somebody may begin to type here) of each word."""
+    folded = fold(text).text
+    found = [
+        (m.start(), m.group().replace("'", ""), m.group().replace("'", ""), True)
+        for m in english.WORD.finditer(folded)
+    ]
+    if japanese.JAPANESE.search(folded):
+        for word in japanese.cut(japanese_only(folded)):
+            for part in word.parts or (word,):
+                surface = to_hiragana(folded[part.start : part.end])
+                found.append((part.start, surface, part.reading or surface, part.content))
+    for _, written, read, begins in sorted(found):
+        if written.isalnum() or "ー" in written:
+            yield written, read, begins
+
+
+class SuggestionTable:
+    """The compiled table, opened."""
+
+    def __init__(self, folder: Path) -> None:
+        self.keys = Blob(folder, "suggest_keys")
+        self.entry: npt.NDArray[np.int32] = load(folder, "suggest_entry")
+        self.place: npt.NDArray[np.int32] = load(folder, "suggest_place")
+        self.weight: npt.NDArray[np.float32] = load(folder, "suggest_weight")
+        self._entries = Blob(folder, "suggest_entries")
+
+    def __getitem__(self, number: int) -> Entry:
+        return _decode(self._entries[number])
+
+    def range(self, prefix: bytes) -> tuple[int, int]:
+        """Numbers of the keys that begin with `prefix`: first, end."""
+        return self.keys.bisect(prefix), self.keys.bisect(prefix + b"\xff")
+
+
+_decode: Any = msgspec.msgpack.Decoder(Entry).decode

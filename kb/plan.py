@@ -1,0 +1,189 @@
+"""From a query's text to weighted terms. Below `search`, which only adds up what stands here.
+
+    typed words 1, their compounds, the other words of their synonym groups, kana read as kanji,
+    and character n-grams at a tenth, which find what no word finds
+
+The weights are one table for both languages; docs/relevance.md shows what each of them gives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from msgspec import Struct
+
+from kb.index import grams
+from kb.index.schema import idf
+from kb.index.snapshot import Snapshot
+from kb.text.analyze import Analysis, Token, analyze
+from kb.text.kana import is_kana, to_hiragana
+from kb.text.normalize import fold
+from kb.vocabulary import begun, near, read_kana
+
+
+class Weights(Struct, frozen=True):
+    """Weight of each kind of term against a typed word's 1."""
+
+    compound: float = 0.5
+    """The words of a compound count already; this rewards them standing together."""
+    synonym: float = 0.5
+    question: float = 0.6
+    """Of the best single line of `questions`, beside the best section."""
+    bigram: float = 0.1
+    reading: float = 0.05
+    """Bigrams of the reading, for a query with kanji …"""
+    reading_kana: float = 1.0
+    """… and for one typed in hiragana throughout, where words are cut wrongly (かい|やく)."""
+    fourgram: float = 0.15
+    kana_word: float = 0.5
+    """A hiragana word in such a query: perhaps cut wrongly."""
+    lexicon: float = 0.8
+    """A term of the index that is read as typed (かいやく → 解約)."""
+    near: float = 0.6
+    """The nearest spelling of an unknown word …"""
+    begun: float = 0.4
+    """… and words that begin with it."""
+
+
+WEIGHTS = Weights()
+
+MAX_WORDS = 24
+"""Typed words used, the rarest first; expansions are not counted. A sentence has ten."""
+_KANA_FROM = 0.7
+"""Share of hiragana among hiragana and kanji from which a query leans on readings; all at 1."""
+
+_HIRAGANA_RUN = re.compile(r"[\u3041-\u3096\u30fc]+")
+
+
+class Alternative(Struct, frozen=True):
+    """A synonym: its terms count only where all of them stand."""
+
+    terms: tuple[int, ...]
+    weight: float
+
+
+class Plan(Struct, frozen=True):
+    """What to add up: numbers of terms and n-grams of one snapshot, with their weights."""
+
+    words: dict[int, float]
+    """Terms as typed; whatever holds one matches strictly."""
+    concepts: tuple[tuple[Alternative, ...], ...]
+    """Synonyms, a group each: the best of a group counts, strictly."""
+    loose: dict[int, float]
+    """Terms that were perhaps meant; they never make a strict match."""
+    grams: dict[int, float]
+    gram_mass: float
+    """Sum of weights over all n-grams of the query, also those that occur nowhere."""
+
+    def weighted_terms(self) -> dict[int, float]:
+        """Every single term with its weight: what snippets look for and mark."""
+        single = {a.terms[0]: a.weight for group in self.concepts for a in group if len(a.terms) == 1}
+        return {**single, **self.loose, **self.words}
+
+
+def plan(snapshot: Snapshot, text: str, weights: Weights = WEIGHTS) -> Plan:
+    """Weighted terms for a cleaned query."""
+    analysis = analyze_query(text)
+    lean = kana_lean(text)
+    words: dict[int, float] = {}
+    for number, token in _rarest(snapshot, analysis.tokens):
+        weight = weights.compound if token.compound else 1.0
+        if lean and is_kana(text[token.start : token.end]):
+            weight *= 1 - lean * (1 - weights.kana_word)
+        words[number] = weight
+    if lean:
+        for number, weight in _read_as_kanji(snapshot, text).items():
+            words[number] = max(words.get(number, 0.0), weights.lexicon * lean * weight)
+    typed = [token.term for token in analysis.tokens if not token.compound]
+    found, mass = _grams(snapshot, text, analysis, lean, weights)
+    return Plan(words, _concepts(snapshot, typed, weights), _loose(snapshot, typed, weights), found, mass)
+
+
+def _read_as_kanji(snapshot: Snapshot, text: str) -> dict[int, float]:
+    """Terms whose reading was typed, each with its share among words that sound alike."""
+    words: dict[int, float] = {}
+    for run in _HIRAGANA_RUN.findall(to_hiragana(fold(text).text)):
+        for _, _, terms in read_kana(snapshot, run):
+            words |= dict.fromkeys(terms, len(terms) ** -0.5)
+    return words
+
+
+def _concepts(
+    snapshot: Snapshot, typed: Sequence[str], weights: Weights
+) -> tuple[tuple[Alternative, ...], ...]:
+    """Synonyms of what was typed. A rare synonym of a common word weighs as much as the common word."""
+    groups = []
+    for concept in snapshot.synonyms.expand(typed):
+        members = [tuple(map(snapshot.term, member)) for member in (concept.typed, *concept.others)]
+        known = [member for member in members if -1 not in member]
+        if not known:
+            continue
+        common = min(_idf(snapshot, member) for member in known)
+        others = [member for member in known if member != members[0]]
+        groups.append(tuple(Alternative(m, weights.synonym * common / _idf(snapshot, m)) for m in others))
+    return tuple(group for group in groups if group)
+
+
+def _idf(snapshot: Snapshot, terms: Sequence[int]) -> float:
+    """Mean of the terms' idf."""
+    return sum(idf(snapshot.meta.sections, int(snapshot.df[term])) for term in terms) / len(terms)
+
+
+def _loose(snapshot: Snapshot, typed: Sequence[str], weights: Weights) -> dict[int, float]:
+    """For words that the index does not know: the nearest spelling, and words that begin like them."""
+    loose: dict[int, float] = {}
+    for term in [term for term in dict.fromkeys(typed) if snapshot.term(term) < 0][:MAX_WORDS]:
+        loose |= dict.fromkeys(begun(snapshot, term), weights.begun)
+        number = near(snapshot, term)
+        if number >= 0:
+            loose[number] = weights.near
+    return loose
+
+
+@lru_cache(maxsize=4096)
+def analyze_query(text: str) -> Analysis:
+    return analyze(text)
+
+
+def kana_lean(text: str) -> float:
+    """How much a query is hiragana where kanji would be usual, 0 to 1. Katakana is usual: it does not count."""
+    hiragana = sum("\u3041" <= character <= "\u3096" for character in text)
+    kanji = sum("\u3400" <= character <= "\u9fff" for character in text)
+    share = hiragana / (hiragana + kanji) if hiragana else 0.0
+    return max(0.0, (share - _KANA_FROM) / (1 - _KANA_FROM))
+
+
+def _rarest(snapshot: Snapshot, tokens: Iterable[Token]) -> list[tuple[int, Token]]:
+    """Known tokens with their numbers, at most MAX_WORDS of different terms."""
+    known: dict[str, tuple[int, Token]] = {}
+    for token in tokens:
+        if token.term not in known and (number := snapshot.term(token.term)) >= 0:
+            known[token.term] = (number, token)
+    if len(known) <= MAX_WORDS:
+        return list(known.values())
+    return sorted(known.values(), key=lambda pair: int(snapshot.df[pair[0]]))[:MAX_WORDS]
+
+
+def _grams(
+    snapshot: Snapshot, text: str, analysis: Analysis, lean: float, weights: Weights
+) -> tuple[dict[int, float], float]:
+    found: dict[int, float] = {}
+    mass = 0.0
+    folded = fold(text).text
+    kinds: Sequence[tuple[grams.Codes, float]] = (
+        (grams.bigrams([folded])[0], weights.bigram * (1 - lean)),
+        (
+            grams.readings([analysis.reading])[0],
+            weights.reading + (weights.reading_kana - weights.reading) * lean,
+        ),
+        (grams.fourgrams([folded])[0], weights.fourgram),
+    )
+    for codes, weight in kinds:
+        for code in set(codes.tolist()) if weight else ():
+            mass += weight
+            number = snapshot.gram(code)
+            if number >= 0:
+                found[number] = weight
+    return found, mass

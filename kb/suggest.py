@@ -1,0 +1,142 @@
+"""Keystrokes → questions and titles, while somebody types.
+
+Tried in this order until there are enough: what was typed, as the beginning of any word; the same as kana
+or romaji under way; every word as a beginning, in any order; one slip of the finger.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from msgspec import Struct
+from rapidfuzz.distance import OSA
+
+from kb.index.snapshot import Snapshot
+from kb.index.suggestions import SuggestionKind, SuggestionTable
+from kb.text import japanese
+from kb.text.analyze import analyze, japanese_only
+from kb.text.kana import to_hiragana, under_way
+from kb.text.normalize import fold
+
+MAX_LIMIT = 20
+PER_ARTICLE = 2
+"""Suggestions that lead to one article."""
+_MAX_TYPED = 60
+_TYPO_FROM = 4
+"""Characters from which one may be wrong."""
+_TYPO_CANDIDATES = 400
+"""Keys compared letter by letter; bounds a keystroke's time."""
+_NOT_TYPED = re.compile(r"[^\w]|_")
+
+
+class Suggestion(Struct, frozen=True):
+    text: str
+    kind: SuggestionKind
+    article: str
+    """Id."""
+    anchor: str
+
+
+def suggest(snapshot: Snapshot, text: str, limit: int = 8) -> tuple[Suggestion, ...]:
+    """The best `limit` questions and titles for a cleaned, unfinished query."""
+    table = snapshot.suggestions
+    chosen: dict[int, None] = {}
+    count: dict[int, int] = {}
+    for number in _candidates(table, text[:_MAX_TYPED], limit):
+        if number in chosen:
+            continue
+        article = table[number].article
+        if count.get(article, 0) < PER_ARTICLE:
+            chosen[number] = None
+            count[article] = count.get(article, 0) + 1
+        if len(chosen) == limit:
+            break
+    found = (table[number] for number in chosen)
+    return tuple(Suggestion(e.text, e.kind, snapshot.card(e.article).id, e.anchor) for e in found)
+
+
+def _candidates(table: SuggestionTable, text: str, limit: int) -> Iterator[int]:
+    folded = to_hiragana(fold(text).text)
+    typed = _NOT_TYPED.sub("", folded)
+    if not typed:
+        return
+    yield from _beginning(table, [typed], limit)
+    spoken = _spoken(typed)
+    yield from _beginning(table, spoken, limit)
+    yield from _all_words(table, folded, limit)
+    yield from _with_a_slip(table, [typed, *spoken[:1]], limit)
+
+
+def _spoken(typed: str) -> list[str]:
+    """Readings that may be meant, kanji read by the dictionary: 返き → へんき."""
+    if not re.search(r"[\u3400-\u9fff]", typed):
+        return [reading for reading in under_way(typed) if reading != typed]
+    tail = re.search(r"[a-z]*$", typed)
+    letters = tail.group() if tail else ""
+    head = "".join(word.reading for word in japanese.cut(japanese_only(typed[: len(typed) - len(letters)])))
+    return under_way(head + letters)
+
+
+def _beginning(table: SuggestionTable, prefixes: Iterable[str], limit: int) -> list[int]:
+    """Entries with a key that begins with one of the prefixes, the best first."""
+    ranges = [table.range(prefix.encode()) for prefix in prefixes]
+    numbers = [np.arange(first, end) for first, end in ranges if first < end]
+    return _best(table, np.concatenate(numbers), limit) if numbers else []
+
+
+def _best(table: SuggestionTable, keys: np.ndarray, limit: int) -> list[int]:  # type: ignore[type-arg]
+    entries = table.entry[keys]
+    # the beginning of the first word is what people mean most; then each word further in a little less
+    score = (
+        table.weight[entries]
+        + np.where(table.place[keys] == 0, 0.5, 0.0)
+        - 0.02 * np.minimum(table.place[keys], 10)
+    )
+    wanted = min(len(keys), 8 * limit)
+    top = np.argpartition(-score, wanted - 1)[:wanted] if wanted < len(keys) else np.arange(len(keys))
+    top = top[np.lexsort((entries[top], -score[top]))]
+    return list(dict.fromkeys(int(entries[n]) for n in top))
+
+
+def _all_words(table: SuggestionTable, folded: str, limit: int) -> list[int]:
+    """Entries in which every word that was typed begins some word, as far as there are such."""
+    words = (
+        folded.split()
+        if " " in folded
+        else [folded[t.start : t.end] for t in analyze(folded).tokens if not t.compound]
+    )
+    shared: np.ndarray | None = None  # type: ignore[type-arg]
+    for word in dict.fromkeys(_NOT_TYPED.sub("", word) for word in words[:8]):
+        if word:
+            ranges = [table.range(form.encode()) for form in dict.fromkeys([word, *under_way(word)])]
+            entries = np.unique(np.concatenate([table.entry[first:end] for first, end in ranges]))
+            both = entries if shared is None else np.intersect1d(shared, entries, assume_unique=True)
+            # a word that fits nowhere is passed over: 返金いつ still proposes what begins with 返金
+            shared = both if len(both) or shared is None else shared
+    if shared is None or not len(shared):
+        return []
+    order = np.argsort(-table.weight[shared], kind="stable")[: 8 * limit]
+    return [int(n) for n in shared[order]]
+
+
+def _with_a_slip(table: SuggestionTable, forms: Iterable[str], limit: int) -> list[int]:
+    """Entries with a key whose beginning differs from what was typed by one letter, doubled or swapped too."""
+    found: dict[int, float] = {}
+    for typed in forms:
+        if len(typed) < _TYPO_FROM:
+            continue
+        for start in (typed[:2], typed[1] + typed[0], typed[:1]):
+            first, end = table.range(start.encode())
+            for key in range(first, min(end, first + _TYPO_CANDIDATES)):
+                word = table.keys[key].decode()
+                distance = min(
+                    OSA.distance(typed, word[: len(typed) + d], score_cutoff=1) for d in (-1, 0, 1)
+                )
+                if distance <= 1:
+                    entry = int(table.entry[key])
+                    found[entry] = max(found.get(entry, -9.0), float(table.weight[entry]))
+            if found:
+                break
+    return sorted(found, key=lambda entry: (-found[entry], entry))[: 4 * limit]

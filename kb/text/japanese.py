@@ -1,0 +1,149 @@
+"""Words in Japanese script, cut by Sudachi: content words (mode A), compounds (mode C), readings.
+
+One dictionary a process, one tokenizer a thread (a tokenizer is not thread-safe, the dictionary is
+80 MB mapped from disk and shared by all processes).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from sudachipy import Dictionary, SplitMode, Tokenizer
+
+from kb.text.kana import to_hiragana
+
+JAPANESE = re.compile(
+    r"[\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+
+_CHUNK = 8000
+"""Characters given to Sudachi at once; it refuses more than 49,149 bytes, four a character at most."""
+
+# The first two levels of Sudachi's part of speech that carry no meaning of their own.
+_FUNCTION = {"助詞", "助動詞", "補助記号", "空白", "記号"}
+# Verbs and formal nouns that help others (normalised forms); they stand in every second sentence.
+_LIGHT = frozenset(
+    [
+        "為る",
+        "居る",
+        "有る",
+        "成る",
+        "呉れる",
+        "下さる",
+        "頂く",
+        "貰う",
+        "仕舞う",
+        "見る",
+        "致す",
+        "御座る",
+        "申す",
+        "参る",
+        "伺う",
+        "置く",
+        "良い",
+        "宜しい",
+        "事",
+        "物",
+        "所",
+        "為",
+        "時",
+        "様",
+        "方",
+        "訳",
+        "筈",
+        "儘",
+        "此れ",
+        "其れ",
+        "彼れ",
+        "何れ",
+        "此の",
+        "其の",
+        "御",
+        "さん",
+        "等",
+        "そう",
+        "こう",
+        "どう",
+        "です",
+        "ます",
+        "たい",
+        "ない",
+        "無い",
+    ]
+)
+
+
+class Morpheme(NamedTuple):
+    """Positions count characters of the text that was given."""
+
+    term: str
+    start: int
+    end: int
+    reading: str
+    """In hiragana; empty where it is unknown."""
+    content: bool
+    """Whether it carries meaning; function words count only for readings."""
+    parts: tuple[Morpheme, ...]
+    """The words of a compound (mode A); empty for a single word."""
+
+
+_dictionary_lock = threading.Lock()
+_dictionary: Dictionary | None = None
+_local = threading.local()
+
+
+def _tokenizer() -> Tokenizer:
+    tokenizer: Tokenizer | None = getattr(_local, "tokenizer", None)
+    if tokenizer is None:
+        global _dictionary
+        with _dictionary_lock:
+            if _dictionary is None:
+                _dictionary = Dictionary()
+        tokenizer = _local.tokenizer = _dictionary.tokenizer(mode=SplitMode.C)
+    return tokenizer
+
+
+def cut(text: str) -> Iterator[Morpheme]:
+    """Morphemes of folded text that holds only Japanese script and spaces."""
+    for start in range(0, len(text), _CHUNK):
+        yield from _cut_chunk(text[start : start + _CHUNK], start)
+
+
+def _cut_chunk(text: str, offset: int) -> Iterator[Morpheme]:
+    for morpheme in _tokenizer().tokenize(text):
+        surface = morpheme.surface()
+        if not surface or surface.isspace():
+            continue
+        parts = morpheme.split(SplitMode.A, add_single=False) if len(surface) > 1 else ()
+        yield Morpheme(
+            *_word(morpheme, offset),
+            tuple(Morpheme(*_word(part, offset), ()) for part in parts if part.surface()),
+        )
+
+
+def _word(morpheme: object, offset: int) -> tuple[str, int, int, str, bool]:
+    pos = morpheme.part_of_speech()  # type: ignore[attr-defined]
+    normal = morpheme.normalized_form()  # type: ignore[attr-defined]
+    reading = morpheme.reading_form()  # type: ignore[attr-defined]
+    return (
+        term(normal),
+        offset + morpheme.begin(),  # type: ignore[attr-defined]
+        offset + morpheme.end(),  # type: ignore[attr-defined]
+        _hiragana(reading),
+        pos[0] not in _FUNCTION and normal not in _LIGHT,
+    )
+
+
+@lru_cache(maxsize=65536)
+def _hiragana(reading: str) -> str:
+    return to_hiragana(reading) if reading != "キゴウ" else ""
+
+
+@lru_cache(maxsize=65536)
+def term(normal: str) -> str:
+    """The index term of a normalised form: katakana folds to hiragana, so that ゴミ finds ごみ."""
+    return to_hiragana(normal).lower()

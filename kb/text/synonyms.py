@@ -1,0 +1,69 @@
+"""Synonym groups, cut into terms once at indexing, matched against a query's terms at search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from kb.text.analyze import analyze
+from kb.text.english import WORD
+from kb.text.normalize import fold
+
+Member = tuple[str, ...]
+"""The terms of one word or phrase of a group."""
+
+
+def cut_groups(groups: Iterable[Sequence[str]]) -> list[list[Member]]:
+    """Each member as its terms; what is the same after analysis, or lost its meaning by it, is dropped."""
+    cut = []
+    for group in groups:
+        distinct = [member for member in dict.fromkeys(map(_terms, group)) if member]
+        if len(distinct) > 1:
+            cut.append(distinct)
+    return cut
+
+
+def _terms(text: str) -> Member:
+    """The terms of a member; none when stop words were all that set it apart ("out of order" is no order)."""
+    terms = tuple(token.term for token in analyze(text).tokens if not token.compound)
+    words = WORD.findall(fold(text).text)
+    return () if len(terms) == 1 and len(words) > 1 else terms
+
+
+class Concept(Struct, frozen=True):
+    """What was typed, and the other members of its group."""
+
+    typed: Member
+    others: tuple[Member, ...]
+
+
+class Synonyms:
+    """Looks up which other words stand for what was typed."""
+
+    def __init__(self, groups: Sequence[Sequence[Member]]) -> None:
+        self._groups = groups
+        self._by_first: dict[str, list[tuple[Member, int]]] = {}
+        for number, group in enumerate(groups):
+            for member in group:
+                self._by_first.setdefault(member[0], []).append((member, number))
+        for entries in self._by_first.values():
+            entries.sort(key=lambda entry: -len(entry[0]))
+
+    def expand(self, terms: Sequence[str]) -> list[Concept]:
+        """The groups of which a member stands in `terms`.
+
+        At each place only the longest members count: クレジット カード is not also カード.
+        """
+        found: dict[int, Member] = {}
+        place = 0
+        while place < len(terms):
+            length = 0
+            for member, number in self._by_first.get(terms[place], ()):
+                if len(member) < length:
+                    break
+                if tuple(terms[place : place + len(member)]) == member:
+                    length = len(member)
+                    found.setdefault(number, member)
+            place += max(length, 1)
+        return [Concept(typed, tuple(m for m in self._groups[n] if m != typed)) for n, typed in found.items()]

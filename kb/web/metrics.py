@@ -1,0 +1,39 @@
+"""What Prometheus reads at /metrics, declared first; the middleware and the resources count into it.
+
+Labels are routes, never paths or queries: their number is bounded, and no reader's words leave this way.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+"""From a suggestion (under 1 ms) to what nobody should wait for."""
+
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter("kb_http_requests", "Requests answered.", ["route", "method", "status"], registry=REGISTRY)
+SECONDS = Histogram(
+    "kb_http_request_seconds", "Time to answer.", ["route"], buckets=_SECONDS, registry=REGISTRY
+)
+SEARCHES = Counter(
+    "kb_searches", "Searches by what came of them: found, corrected, near (n-grams only) or none.",
+    ["locale", "outcome"], registry=REGISTRY,
+)  # fmt: skip
+SEARCH_SECONDS = Histogram(
+    "kb_search_seconds", "Time of the search alone.", buckets=_SECONDS, registry=REGISTRY
+)
+ERRORS = Counter("kb_unexpected_errors", "Requests that failed by a fault of ours.", registry=REGISTRY)
+
+
+def exposition(shared: Path | None) -> bytes:
+    """All metrics as text: of every process, when they share a folder, else of this one."""
+    if shared is None:
+        return generate_latest(REGISTRY)
+    together = CollectorRegistry()
+    MultiProcessCollector(together, path=str(shared))  # type: ignore[no-untyped-call]
+    return generate_latest(together)

@@ -1,0 +1,87 @@
+"""What happens to every request before and after its resource: the gate, the trace, the headers, one log line."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+
+import falcon
+import structlog
+
+from kb.errors import LengthRequired, PayloadTooLarge
+from kb.settings import Settings
+from kb.web import metrics
+from kb.web.clients import Limiter
+
+LOG = structlog.get_logger("kb")
+
+UNLIMITED = ("/healthz", "/readyz", "/metrics", "/version", "/static/")
+"""What supervisors and browsers ask for again and again, cheap to answer."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
+_METHODS = frozenset(falcon.HTTP_METHODS)
+
+SECURITY_HEADERS = {
+    # no inline script or style, nothing from other hosts, no frame around our pages
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # the address of a search page holds what was typed: other sites must not get it
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Trace:
+    """Names, times, counts and logs each request; never an address, never a query string."""
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        req.context.started = time.perf_counter()
+        given = req.get_header("X-Request-Id") or ""
+        req.context.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: object, req_succeeded: bool
+    ) -> None:
+        seconds = time.perf_counter() - req.context.started
+        resp.set_header("X-Request-Id", req.context.request_id)
+        resp.set_header("Server-Timing", f"app;dur={seconds * 1000:.2f}")
+        generation = getattr(req.context, "generation", None)
+        if generation is not None:
+            resp.set_header("X-KB-Generation", generation.name)
+        for name, value in SECURITY_HEADERS.items():
+            if resp.get_header(name) is None:
+                resp.set_header(name, value)
+        route = req.uri_template or "none"
+        method = req.method if req.method in _METHODS else "other"
+        metrics.REQUESTS.labels(route, method, str(resp.status_code)).inc()
+        metrics.SECONDS.labels(route).observe(seconds)
+        LOG.info(
+            "request", method=method, route=route, status=resp.status_code, ms=round(seconds * 1000, 2),
+            request_id=req.context.request_id, generation=generation.name if generation else None,
+        )  # fmt: skip
+
+
+class Gate:
+    """Turns away what is too much, and takes the path prefix off."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._max_body = settings.max_body
+        self._prefix = falcon.uri.decode(settings.base_url.prefix, unquote_plus=False)
+        self._limiter = Limiter(settings)
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        # a proxy may leave the prefix on or take it off: both reach the same routes
+        if self._prefix and (req.path == self._prefix or req.path.startswith(f"{self._prefix}/")):
+            req.path = req.path[len(self._prefix) :] or "/"
+        # the body's end is not told, and some servers then give an empty one
+        if req.get_header("Transfer-Encoding"):
+            raise LengthRequired("a body must come with its Content-Length")
+        if (req.content_length or 0) > self._max_body:
+            raise PayloadTooLarge(f"the body is larger than {self._max_body} bytes")
+        if not req.path.startswith(UNLIMITED):
+            self._limiter.check(req)

@@ -1,0 +1,115 @@
+"""The OpenAPI 3.1 document, made from the very types that `params` validates with and `answers` encodes.
+
+`OPERATIONS` says what each address is for; a test compares it with the routes of the application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from kb import __version__
+from kb.web import shapes
+from kb.web.answers import JSON, PROBLEM
+
+REF = "#/components/schemas/{name}"
+
+
+class Operation(NamedTuple):
+    path: str
+    name: str
+    summary: str
+    answer: type[Struct]
+    params: type[Struct] | None = None
+    refusals: tuple[int, ...] = ()
+    """Statuses with a problem as their body."""
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("/api/v1/search", "search", "Ranked articles, each at its best section, with excerpts and facets.",
+              shapes.SearchAnswer, shapes.SearchParams, (400, 503)),
+    Operation("/api/v1/suggest", "suggest", "Questions and titles for what is being typed.",
+              shapes.SuggestAnswer, shapes.SuggestParams, (400, 503)),
+    Operation("/api/v1/articles", "listArticles", "Articles by id, also of one category.",
+              shapes.ArticlesAnswer, shapes.ListParams, (400, 503)),
+    Operation("/api/v1/articles/{locale}/{id}", "getArticle",
+              "One article; slashes of its id stand as they are. ETag and If-None-Match save a second reading.",
+              shapes.ArticleAnswer, None, (404, 410, 503)),
+    Operation("/api/v1/articles/{locale}/{id}/related", "relatedArticles", "Articles to read next, and why.",
+              shapes.RelatedAnswer, shapes.RelatedParams, (400, 404, 410, 503)),
+    Operation("/healthz", "health", "Whether the process answers.", shapes.Health),
+    Operation("/readyz", "ready", "Whether an index is live.", shapes.Readiness, None, (503,)),
+    Operation("/version", "version", "Versions of the program and of what it serves.", shapes.Version),
+)  # fmt: skip
+
+
+def document(prefix: str, locales: Sequence[str], default: str | None) -> dict[str, Any]:
+    """The whole document; `locales` are those of the live index."""
+    kinds = {shapes.Problem, *(each.answer for each in OPERATIONS)}
+    kinds |= {each.params for each in OPERATIONS if each.params}
+    _, schemas = msgspec.json.schema_components(kinds, ref_template=REF)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "kb",
+            "version": __version__,
+            "description": "Search and articles of a knowledge base. Positions in texts count Unicode characters.",
+        },
+        "servers": [{"url": prefix or "/"}],
+        "paths": {each.path: {"get": _operation(each, schemas, locales, default)} for each in OPERATIONS},
+        "components": {
+            "schemas": {name: schema for name, schema in schemas.items() if not name.endswith("Params")}
+        },
+    }
+
+
+def _operation(
+    each: Operation, schemas: dict[str, Any], locales: Sequence[str], default: str | None
+) -> dict[str, Any]:
+    problem = {PROBLEM: {"schema": {"$ref": REF.format(name="Problem")}}}
+    refusals = {
+        str(status): {"description": "Refused.", "content": problem} for status in (*each.refusals, 429)
+    }
+    answer = {JSON: {"schema": {"$ref": REF.format(name=each.answer.__name__)}}}
+    return {
+        "operationId": each.name,
+        "summary": each.summary,
+        "parameters": _parameters(each, schemas, locales, default),
+        "responses": {"200": {"description": "The answer.", "content": answer}, **refusals},
+    }
+
+
+def _parameters(
+    each: Operation, schemas: dict[str, Any], locales: Sequence[str], default: str | None
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    if "{locale}" in each.path:
+        found.append({"name": "locale", "in": "path", "required": True, "schema": _locale(locales, None)})
+        found.append(
+            {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        )
+    if each.params:
+        declared = schemas[each.params.__name__]
+        for name, schema in declared["properties"].items():
+            schema = _locale(locales, default) if name == "locale" else _present(schema)
+            required = name in declared.get("required", ())
+            found.append({"name": name, "in": "query", "required": required, "schema": schema})
+    return found
+
+
+def _locale(locales: Sequence[str], default: str | None) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if locales:
+        schema["enum"] = list(locales)
+    if default:
+        schema["default"] = default
+    return schema
+
+
+def _present(schema: dict[str, Any]) -> dict[str, Any]:
+    """A query string cannot hold null: what may be None is what may be left out."""
+    choices = [choice for choice in schema.get("anyOf", ()) if choice.get("type") != "null"]
+    return choices[0] if len(choices) == 1 else schema

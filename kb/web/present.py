@@ -1,0 +1,174 @@
+"""Results and articles → the shapes of the API, and marked text → HTML. The edge: nothing below knows HTML or URLs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
+
+from kb.content.paths import article_url
+from kb.index.snapshot import Card
+from kb.model import Article, Span
+from kb.related import Related
+from kb.search import Hit, Results
+from kb.suggest import Suggestion
+from kb.web.reader import Shelf
+from kb.web.shapes import (
+    ArticleAnswer,
+    ArticleLink,
+    ArticleSection,
+    ArticleSummary,
+    FacetCount,
+    RelatedItem,
+    SearchAnswer,
+    SearchHit,
+    SectionLink,
+    SectionName,
+    SuggestionItem,
+)
+
+_OWN_LINK = re.compile(r'(<(?:a|img)\s[^<>]*?(?:href|src)=")/')
+"""The sanitiser writes attributes with quotes and escaped angles, and lets no `//host` through."""
+
+
+def mark(text: str, marks: Sequence[Span]) -> str:
+    """HTML: everything escaped, then the spans within <mark>."""
+    parts: list[str] = []
+    last = 0
+    for span in marks:
+        parts += (escape(text[last : span.start]), "<mark>", escape(text[span.start : span.end]), "</mark>")
+        last = span.end
+    return "".join((*parts, escape(text[last:])))
+
+
+def own_links(html: str, prefix: str) -> str:
+    """An article's HTML with the path prefix before links to this site."""
+    return _OWN_LINK.sub(rf"\g<1>{prefix}/", html) if prefix else html
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def search_answer(
+    results: Results, shelf: Shelf, prefix: str, search_id: str, took_ms: float
+) -> SearchAnswer:
+    return SearchAnswer(
+        query=results.query,
+        locale=shelf.locale,
+        search_id=search_id,
+        total=results.total,
+        took_ms=round(took_ms, 2),
+        generation=shelf.generation.name,
+        corrected=results.corrected,
+        hits=[search_hit(hit, prefix) for hit in results.hits],
+        facets={
+            name: [FacetCount(value=value, count=count) for value, count in pairs]
+            for name, pairs in results.facets.items()
+        },
+    )
+
+
+def search_hit(hit: Hit, prefix: str) -> SearchHit:
+    card = hit.card
+    page = prefix + article_url(card.locale, card.id)
+    links = [
+        SectionLink(
+            anchor=each.anchor, title=each.title, url=prefix + article_url(card.locale, card.id, each.anchor)
+        )
+        for each in hit.sections
+    ]
+    return SearchHit(
+        id=card.id,
+        locale=card.locale,
+        url=links[0].url if links else page,
+        title=card.title,
+        kind=card.kind,
+        section=SectionName(anchor=hit.section.anchor, title=hit.section.title),
+        sections=links,
+        snippet=hit.snippet,
+        snippet_html=mark(hit.snippet.text, hit.snippet.marks),
+        title_html=mark(card.title, hit.title_marks),
+        score=hit.score,
+        category=card.category,
+        tags=card.tags,
+        products=card.products,
+        audience=card.audience,
+        updated_at=card.updated,
+    )
+
+
+def suggestion(item: Suggestion, locale: str, prefix: str) -> SuggestionItem:
+    return SuggestionItem(
+        text=item.text, kind=item.kind, url=prefix + article_url(locale, item.article, item.anchor)
+    )
+
+
+def summary(card: Card, prefix: str) -> ArticleSummary:
+    return ArticleSummary(
+        id=card.id,
+        locale=card.locale,
+        url=prefix + article_url(card.locale, card.id),
+        title=card.title,
+        kind=card.kind,
+        category=card.category,
+        tags=card.tags,
+        products=card.products,
+        audience=card.audience,
+        updated_at=card.updated,
+    )
+
+
+def link(article: Article | None, prefix: str) -> ArticleLink | None:
+    if article is None:
+        return None
+    return ArticleLink(
+        id=article.id, title=article.title, url=prefix + article_url(article.locale, article.id)
+    )
+
+
+def related_item(item: Related, prefix: str) -> RelatedItem:
+    card = item.card
+    return RelatedItem(
+        id=card.id,
+        locale=card.locale,
+        url=prefix + article_url(card.locale, card.id),
+        title=card.title,
+        category=card.category,
+        reason=item.reason,
+        terms=item.terms,
+    )
+
+
+def article_answer(article: Article, shelf: Shelf, prefix: str) -> ArticleAnswer:
+    before, after = shelf.neighbours(article)
+    return ArticleAnswer(
+        id=article.id,
+        locale=article.locale,
+        url=prefix + article_url(article.locale, article.id),
+        title=article.title,
+        description=article.description,
+        kind=article.kind,
+        category=article.category,
+        tags=article.tags,
+        products=article.products,
+        audience=article.audience,
+        updated_at=iso(article.updated),
+        sections=[
+            ArticleSection(
+                anchor=each.anchor,
+                title=each.title,
+                level=each.level,
+                text=each.text,
+                url=prefix + article_url(article.locale, article.id, each.anchor),
+            )
+            for each in article.sections
+        ],
+        html=own_links(article.html, prefix),
+        markdown=article.markdown,
+        questions=article.questions,
+        translations=shelf.translations(article.id),
+        previous=link(before, prefix),
+        next=link(after, prefix),
+    )

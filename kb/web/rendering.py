@@ -1,0 +1,132 @@
+"""Templates and what all pages share: words, links, site name, notice, language switch. Used by `pages`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import falcon
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from msgspec import Struct
+
+from kb.content.paths import article_url
+from kb.errors import KbError
+from kb.model import Site
+from kb.web.files import STATIC, TEMPLATES
+from kb.web.languages import preferred
+from kb.web.parts import Parts
+from kb.web.reader import Shelf, audience_of, default_locale, generation_of, locales_of
+from kb.web.shapes import Problem
+from kb.web.texts import FALLBACK, Texts, texts_for
+
+
+class Language(Struct, frozen=True):
+    """An entry of the language switch."""
+
+    locale: str
+    name: str
+    url: str
+    current: bool
+
+
+class Pages:
+    """The template environment, opened once a process."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.prefix = parts.settings.base_url.prefix
+        self._templates = Environment(
+            loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+        self._templates.globals.update(
+            prefix=self.prefix,
+            static=lambda name: f"{self.prefix}/static/{name}?v={STATIC[name].tag[:10]}",
+            html=Markup,
+        )
+
+    def render(self, req: falcon.Request, shelf: Shelf, template: str, **values: Any) -> bytes:
+        """One page; a template's `others` may say where the same page is in other locales."""
+        texts = texts_for(shelf.locale)
+        others: Mapping[str, str] = values.pop("others", {})
+        frame = {
+            "t": texts,
+            "locale": shelf.locale,
+            "site_name": localized(shelf.generation.site.site_name, shelf, texts("site")),
+            "incident": localized(shelf.generation.site.incident, shelf, ""),
+            "languages": [self._language(each, shelf.locale, others) for each in shelf.locales],
+            "home": self.home(shelf.locale),
+            "here": absolute(req, self.parts, others.get(shelf.locale, "")),
+            "alternates": {each: absolute(req, self.parts, url) for each, url in others.items()},
+            "query": "",
+            "robots": "",
+        }
+        return self._templates.get_template(template).render(frame | values).encode()
+
+    def problem(self, req: falcon.Request, problem: Problem) -> str:
+        """The page for a failure: with the site's name and search box when there is an index."""
+        shelf = self._shelf_for_problem(req)
+        locale = shelf.locale if shelf else preferred(req, ("ja", "en"), FALLBACK)
+        texts = texts_for(locale)
+        key = (
+            str(problem.status)
+            if f"problem.{problem.status}" in texts
+            else "400"
+            if problem.status < 500
+            else "500"
+        )
+        values = {"problem": problem, "key": key, "robots": "noindex"}
+        if shelf:
+            return self.render(req, shelf, "problem.html", **values).decode()
+        frame = {"t": texts, "locale": locale, "site_name": texts("site"), "incident": "", "languages": [], "home": "",
+                 "here": "", "alternates": {}, "query": ""}  # fmt: skip
+        return self._templates.get_template("problem.html").render(frame | values)
+
+    def home(self, locale: str) -> str:
+        return f"{self.prefix}/{quote(locale)}/"
+
+    def article(self, locale: str, article_id: str, anchor: str = "") -> str:
+        return self.prefix + article_url(locale, article_id, anchor)
+
+    def category(self, locale: str, name: str) -> str:
+        return f"{self.prefix}/{quote(locale)}/categories/{quote(name)}"
+
+    def _language(self, locale: str, current: str, others: Mapping[str, str]) -> Language:
+        texts = texts_for(locale)
+        name = texts("language") if texts.language == locale.partition("-")[0] else locale
+        return Language(locale, name, others.get(locale) or self.home(locale), locale == current)
+
+    def _shelf_for_problem(self, req: falcon.Request) -> Shelf | None:
+        """In the language of the address, else of the reader; None without an index."""
+        try:
+            generation = generation_of(req, self.parts)
+        except KbError:
+            return None
+        audience = audience_of(req)
+        known = locales_of(generation, audience)
+        first = req.path.split("/")[1] if "/" in req.path else ""
+        fallback = default_locale(generation, audience, self.parts)
+        chosen = first if first in known else preferred(req, known, fallback)
+        return Shelf(generation, audience, chosen) if chosen in known else None
+
+
+def localized(texts: Mapping[str, str], shelf: Shelf, default: str) -> str:
+    """What the site says in this locale, else in its default, else `default`."""
+    return texts.get(shelf.locale) or texts.get(shelf.generation.site.default_locale) or default
+
+
+def absolute(req: falcon.Request, parts: Parts, path: str) -> str:
+    """A path, prefix included, with scheme and host: of KB_BASE_URL, else of the request."""
+    origin = parts.settings.base_url.origin or f"{req.scheme}://{req.netloc}"
+    return f"{origin}{path}" if path else ""
+
+
+def category_title(site: Site, name: str, shelf: Shelf) -> str:
+    category = next((each for each in site.categories if each.id == name), None)
+    return localized(category.title, shelf, name) if category else name
+
+
+def updated(texts: Texts, shelf: Shelf, moment: Any) -> str:
+    return texts.date(moment, shelf.generation.site.time_zone)

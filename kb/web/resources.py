@@ -1,0 +1,107 @@
+"""The JSON API: each class is one address, reads checked parameters, asks the reader's shelf, sends a shape."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import falcon
+
+from kb.related import related
+from kb.search import Query, Results, search
+from kb.suggest import suggest
+from kb.web import metrics, present
+from kb.web.answers import JSON, encode, send_cached, send_json
+from kb.web.params import read
+from kb.web.parts import Parts
+from kb.web.reader import Shelf, api_shelf, page_shelf
+from kb.web.shapes import (
+    ArticlesAnswer,
+    ListParams,
+    RelatedAnswer,
+    RelatedParams,
+    SearchParams,
+    SuggestAnswer,
+    SuggestParams,
+)
+
+RELATED = "/related"
+
+
+def run_search(shelf: Shelf, query: Query) -> tuple[Results, float]:
+    """The results, and the milliseconds they took. Pages and API search through here, so both are counted."""
+    started = time.perf_counter()
+    results = search(shelf.snapshot, query, shelf.generation.pinned(shelf.locale, query.text))
+    seconds = time.perf_counter() - started
+    outcome = (
+        "corrected" if results.corrected else "found" if results.total else "near" if results.hits else "none"
+    )
+    metrics.SEARCHES.labels(shelf.locale, outcome).inc()
+    metrics.SEARCH_SECONDS.observe(seconds)
+    return results, seconds * 1000
+
+
+class Resource:
+    """What every address needs."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.prefix = parts.settings.base_url.prefix
+
+
+class Search(Resource):
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        asked = read(req.query_string, SearchParams)
+        shelf = api_shelf(req, self.parts, asked.locale)
+        query = Query(
+            text=asked.q, limit=asked.limit, offset=asked.offset,
+            category=asked.category, tag=asked.tag, product=asked.product,
+        )  # fmt: skip
+        results, took_ms = run_search(shelf, query)
+        send_json(
+            resp, present.search_answer(results, shelf, self.prefix, secrets.token_urlsafe(12), took_ms)
+        )
+
+
+class Suggest(Resource):
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        asked = read(req.query_string, SuggestParams)
+        shelf = api_shelf(req, self.parts, asked.locale)
+        found = suggest(shelf.snapshot, asked.q, asked.limit)
+        send_json(
+            resp,
+            SuggestAnswer(
+                suggestions=[present.suggestion(each, shelf.locale, self.prefix) for each in found]
+            ),
+        )
+
+
+class Articles(Resource):
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        asked = read(req.query_string, ListParams)
+        shelf = api_shelf(req, self.parts, asked.locale)
+        numbers = shelf.category(asked.category) if asked.category else range(shelf.snapshot.meta.articles)
+        page = numbers[asked.offset : asked.offset + asked.limit]
+        listed = [present.summary(shelf.snapshot.card(n), self.prefix) for n in page]
+        send_cached(req, resp, encode(ArticlesAnswer(total=len(numbers), articles=listed)), JSON)
+
+
+class Article(Resource):
+    """An article, and behind `/related` its neighbours in meaning.
+
+    Ids hold slashes, so one route takes both; an article that is really called `…/related` comes first.
+    """
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, locale: str, article_id: str) -> None:
+        shelf = page_shelf(req, self.parts, locale)
+        if article_id.endswith(RELATED) and not shelf.holds(article_id):
+            self._related(req, resp, shelf, article_id.removesuffix(RELATED))
+            return
+        article = shelf.snapshot.article(shelf.find(article_id))
+        send_cached(req, resp, encode(present.article_answer(article, shelf, self.prefix)), JSON)
+
+    def _related(self, req: falcon.Request, resp: falcon.Response, shelf: Shelf, article_id: str) -> None:
+        asked = read(req.query_string, RelatedParams)
+        found = related(shelf.snapshot, shelf.find(article_id), asked.limit)
+        answer = RelatedAnswer(related=[present.related_item(each, self.prefix) for each in found])
+        send_cached(req, resp, encode(answer), JSON)

@@ -1,0 +1,230 @@
+"""What goes in and out over HTTP, as types: parameters are validated by them, answers encoded from them,
+and `openapi` describes both. Field names are the contract's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from kb.model import Audience, Correction, Kind, Snippet
+
+Locale = Annotated[str, Meta(description="One of the locales of the site; the site's default when left out.")]
+Filter = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Limit = Annotated[int, Meta(ge=1, le=50)]
+Offset = Annotated[int, Meta(ge=0, description="Beyond the end the page is empty.")]
+Query = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=400,
+        # at least one character that is no white space, no control characters but white space
+        pattern=r"^[^\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]*[^\x00-\x20\x7f-\xa0\s][^\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]*$",
+        description="What the reader typed; 1 to 400 characters after NFKC.",
+        examples=["返金", "refund"],
+    ),
+]
+Intent = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z0-9_-]{1,64}$",
+        description="The client's id of one need, so that keystrokes count once.",
+    ),
+]
+
+# ---------------------------------------------------------------- parameters
+
+
+class SearchParams(Struct, frozen=True, kw_only=True):
+    q: Query
+    locale: Locale | None = None
+    category: Filter = ""
+    tag: Filter = ""
+    product: Filter = ""
+    limit: Limit = 10
+    offset: Offset = 0
+    intent: Intent | None = None
+
+
+class SuggestParams(Struct, frozen=True, kw_only=True):
+    q: Query
+    locale: Locale | None = None
+    limit: Limit = 8
+
+
+class ListParams(Struct, frozen=True, kw_only=True):
+    locale: Locale | None = None
+    category: Filter = ""
+    limit: Limit = 20
+    offset: Offset = 0
+
+
+class RelatedParams(Struct, frozen=True, kw_only=True):
+    limit: Limit = 5
+
+
+# ---------------------------------------------------------------- answers
+
+
+class SectionLink(Struct, frozen=True, kw_only=True):
+    anchor: str
+    title: str
+    url: str
+
+
+class SectionName(Struct, frozen=True, kw_only=True):
+    anchor: str
+    title: str
+
+
+class SearchHit(Struct, frozen=True, kw_only=True):
+    """One article, pointing at its best section."""
+
+    id: str
+    locale: str
+    url: str
+    title: str
+    kind: Kind
+    section: SectionName
+    sections: list[SectionLink]
+    snippet: Snippet
+    snippet_html: str
+    title_html: str
+    score: float
+    category: str
+    tags: tuple[str, ...]
+    products: tuple[str, ...]
+    audience: Audience
+    updated_at: str
+
+
+class FacetCount(Struct, frozen=True, kw_only=True):
+    value: str
+    count: int
+
+
+class SearchAnswer(Struct, frozen=True, kw_only=True):
+    query: str
+    locale: str
+    search_id: str
+    total: int
+    took_ms: float
+    generation: str
+    corrected: Correction | None
+    hits: list[SearchHit]
+    facets: dict[str, list[FacetCount]]
+
+
+class SuggestionItem(Struct, frozen=True, kw_only=True):
+    text: str
+    kind: str
+    url: str
+
+
+class SuggestAnswer(Struct, frozen=True, kw_only=True):
+    suggestions: list[SuggestionItem]
+
+
+class ArticleSummary(Struct, frozen=True, kw_only=True):
+    id: str
+    locale: str
+    url: str
+    title: str
+    kind: Kind
+    category: str
+    tags: tuple[str, ...]
+    products: tuple[str, ...]
+    audience: Audience
+    updated_at: str
+
+
+class ArticlesAnswer(Struct, frozen=True, kw_only=True):
+    total: int
+    articles: list[ArticleSummary]
+
+
+class ArticleSection(Struct, frozen=True, kw_only=True):
+    anchor: str
+    title: str
+    level: int
+    text: str
+    url: str
+
+
+class ArticleLink(Struct, frozen=True, kw_only=True):
+    id: str
+    title: str
+    url: str
+
+
+class ArticleAnswer(Struct, frozen=True, kw_only=True):
+    id: str
+    locale: str
+    url: str
+    title: str
+    description: str
+    kind: Kind
+    category: str
+    tags: tuple[str, ...]
+    products: tuple[str, ...]
+    audience: Audience
+    updated_at: str
+    sections: list[ArticleSection]
+    html: str
+    markdown: str
+    questions: tuple[str, ...]
+    translations: list[str]
+    """Locales in which this reader finds the same id, its own among them."""
+    previous: ArticleLink | None
+    """Neighbouring chapters, in a manual."""
+    next: ArticleLink | None
+
+
+class RelatedItem(Struct, frozen=True, kw_only=True):
+    id: str
+    locale: str
+    url: str
+    title: str
+    category: str
+    reason: str
+    terms: tuple[str, ...]
+
+
+class RelatedAnswer(Struct, frozen=True, kw_only=True):
+    related: list[RelatedItem]
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    status: str = "ok"
+
+
+class Readiness(Struct, frozen=True, kw_only=True):
+    status: str
+    generation: str
+    articles: dict[str, int]
+    """Public articles by locale."""
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    version: str
+    generation: str | None
+    """None while there is no index."""
+    commit: str | None
+    created_at: str | None
+
+
+class FieldError(Struct, frozen=True, kw_only=True):
+    field: str
+    detail: str
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+    request_id: str = ""

@@ -1,0 +1,53 @@
+"""The words of the pages themselves, one JSON file a language in `locale/`. Used by the templates as `t("key")`.
+
+A site may have locales that these files do not: its pages then speak English around its own articles.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+FALLBACK = "en"
+_FOLDER = Path(__file__).parent / "locale"
+
+
+class Texts:
+    """One language. Calling it with a key that the file does not have is an error, which a test finds first."""
+
+    def __init__(self, language: str, entries: dict[str, str]) -> None:
+        self.language = language
+        self._entries = entries
+
+    def __call__(self, key: str, **values: object) -> str:
+        return self._entries[key].format(**values)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def count(self, key: str, number: int) -> str:
+        """`key.one` or `key.many`, with {count}."""
+        return self(f"{key}.{'one' if number == 1 else 'many'}", count=f"{number:,}")
+
+    def date(self, moment: datetime, time_zone: str) -> str:
+        """The day as people of this language write it, where the site is."""
+        day = moment.astimezone(ZoneInfo(time_zone))
+        return self(
+            "date", year=day.year, month=day.month, day=day.day, month_name=self(f"month.{day.month}")
+        )
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    return tuple(sorted(file.stem for file in _FOLDER.glob("*.json")))
+
+
+@cache
+def texts_for(locale: str) -> Texts:
+    """The words for a locale: its own, its language's (`pt` for `pt-BR`), else English."""
+    wanted = (locale, locale.partition("-")[0], FALLBACK)
+    language = next(each for each in wanted if each in languages())
+    return Texts(language, json.loads((_FOLDER / f"{language}.json").read_text("utf-8")))
