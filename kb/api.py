@@ -12,7 +12,7 @@ import falcon.routing
 import structlog
 
 from kb import errors
-from kb.web import discovery, files, metrics, operations, pages, resources
+from kb.web import discovery, files, metrics, operations, pages, resources, searching
 from kb.web.middleware import Gate, Trace
 from kb.web.parts import Parts
 from kb.web.refusals import Refusal, Refusals
@@ -63,7 +63,7 @@ def routes(parts: Parts, shown: Pages) -> dict[str, object]:
         "/": pages.Root(parts),
         "/{locale}": pages.WithoutSlash(parts),
         "/{locale}/": pages.Home(shown),
-        "/{locale}/search": pages.SearchPage(shown),
+        "/{locale}/search": searching.SearchPage(shown),
         "/{locale}/categories/{category}": pages.CategoryPage(shown),
         "/{locale}/articles/{article_id:path}": pages.ArticlePage(shown),
         "/{locale}/contact": pages.ContactPage(shown),

@@ -6,14 +6,14 @@ A failure that a person can be told about is one line on standard error and exit
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from kb import __version__, evaluate, indexer
@@ -132,23 +132,19 @@ def _build(articles: Path, var: Path, locale: str | None, rebuild: bool) -> Tree
     return tree
 
 
-class _progress:
+@contextmanager
+def _progress() -> Iterator[indexer.Progress]:
     """A progress bar on a terminal, nothing elsewhere: `with _progress() as step: step("reading", 3, 10)`."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
 
-    def __enter__(self) -> Callable[[str, int, int], None]:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal)
-        self._tasks: dict[str, Any] = {}
-        self._bar.start()
-        return self._step
+        def step(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=done, total=total)
 
-    def __exit__(self, *error: object) -> None:
-        self._bar.stop()
-
-    def _step(self, name: str, done: int, total: int) -> None:
-        if name not in self._tasks:
-            self._tasks[name] = self._bar.add_task(name, total=total)
-        self._bar.update(self._tasks[name], completed=done, total=total)
+        yield step
 
 
 @cli.command("search")

@@ -96,30 +96,30 @@ def build(
         previous, reason = _previous(var, rebuild)
         wanted, left_out = _indexable(tree, datetime.now(UTC))
         name = _name(tree, wanted)
-        count = dict(articles=len(wanted), sections=sum(len(a.sections) for a in wanted), left_out=left_out)
-        if previous is not None and previous.name == name:
-            return Summary(
-                generation=name,
-                changed=0,
-                removed=0,
-                unchanged=True,
-                seconds=time.monotonic() - started,
-                **count,
-            )
-        folder = _free_folder(var, name)
-        try:
-            changed, removed = _write(
-                tree, wanted, var, folder, name, previous, processes, progress or _silent
-            )
-        except BaseException:
-            _remove(var, folder)
-            raise
-        generations.switch(var, folder)
-        _prune(var, folder, previous.folder if previous else "")
+        unchanged = previous is not None and previous.name == name
+        changed = removed = 0
+        if not unchanged:
+            folder = _free_folder(var, name)
+            try:
+                changed, removed = _write(
+                    tree, wanted, var, folder, name, previous, processes, progress or _silent
+                )
+            except BaseException:
+                _remove(var, folder)
+                raise
+            generations.switch(var, folder)
+            _prune(var, folder, previous.folder if previous else "")
         return Summary(
-            generation=name, changed=changed, removed=removed, unchanged=False,
-            seconds=time.monotonic() - started, rebuilt_because=reason, **count,
-        )  # fmt: skip
+            generation=name,
+            articles=len(wanted),
+            sections=sum(len(article.sections) for article in wanted),
+            changed=changed,
+            removed=removed,
+            unchanged=unchanged,
+            left_out=left_out,
+            seconds=time.monotonic() - started,
+            rebuilt_because=reason,
+        )
 
 
 def known_articles(var: Path) -> Callable[[str, str], Article | None]:
@@ -175,7 +175,8 @@ def _previous(var: Path, rebuild: bool) -> tuple[Generation | None, str]:
 
 def _indexable(tree: Tree, now: datetime) -> tuple[list[Article], dict[str, int]]:
     """Published articles whose time has come, by key; and how many are none, by reason."""
-    wanted, left_out = [], {}
+    wanted: list[Article] = []
+    left_out: dict[str, int] = {}
     for article in tree.articles:
         if article.status is not Status.PUBLISHED:
             reason = article.status.value

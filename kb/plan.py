@@ -26,24 +26,24 @@ from kb.vocabulary import begun, near, read_kana
 class Weights(Struct, frozen=True):
     """Weight of each kind of term against a typed word's 1."""
 
-    compound: float = 0.5
+    compound: float = 0.4
     """The words of a compound count already; this rewards them standing together."""
     synonym: float = 0.5
-    question: float = 0.6
+    question: float = 0.7
     """Of the best single line of `questions`, beside the best section."""
     bigram: float = 0.1
     reading: float = 0.05
     """Bigrams of the reading, for a query with kanji …"""
     reading_kana: float = 1.0
     """… and for one typed in hiragana throughout, where words are cut wrongly (かい|やく)."""
-    fourgram: float = 0.15
+    fourgram: float = 0.2
     kana_word: float = 0.5
     """A hiragana word in such a query: perhaps cut wrongly."""
     lexicon: float = 0.8
     """A term of the index that is read as typed (かいやく → 解約)."""
-    near: float = 0.6
+    near: float = 0.8
     """The nearest spelling of an unknown word …"""
-    begun: float = 0.4
+    begun: float = 0.3
     """… and words that begin with it."""
 
 

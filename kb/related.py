@@ -38,7 +38,7 @@ def related(snapshot: Snapshot, article: int, limit: int = 5) -> tuple[Related, 
 def _alike(snapshot: Snapshot, article: int) -> list[tuple[int, dict[int, float]]]:
     """Articles by likeness, each with what the terms gave."""
     scores = np.zeros(snapshot.meta.articles, np.float32)
-    gains: dict[int, np.ndarray] = {}  # type: ignore[type-arg]
+    gains: dict[int, np.ndarray] = {}
     for term, weight in _signature(snapshot, article).items():
         row, impact = snapshot.words.of(term)
         count = int(np.searchsorted(row, snapshot.meta.sections))

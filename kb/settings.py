@@ -1,4 +1,4 @@
-"""Settings from environment variables. The only module that reads the environment; serving and publishing use it.
+"""Settings from environment variables: the only module that reads the environment.
 
 `SETTINGS` is the whole list: name, default, parser, and the sentence that the README prints. Everything
 else receives a `Settings`, so a test needs no environment and a wrong value is told once, at the start.
@@ -131,11 +131,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("KB_WORKERS", "2", _number(1, 64), "Processes that answer requests; one a core is plenty."),
     Setting("KB_THREADS", "4", _number(1, 64), "Threads in each of these processes."),
     Setting("KB_LOG_LEVEL", "info", _level,
-            "`debug`, `info` (a line for each request), `warning` or `error`; the log goes to standard error."),
-    Setting("KB_MAX_BODY", "1000000", _number(1, 100_000_000), "Largest body of a request in bytes; more is answered 413."),
+            "`debug`, `info` (a line a request), `warning` or `error`; the log goes to standard error."),
+    Setting("KB_MAX_BODY", "1000000", _number(1, 100_000_000),
+            "Largest body of a request in bytes; more is answered 413."),
     Setting("KB_RATE_LIMIT", "600/minute", _rate,
             "Requests one client address may make of each process before it is answered 429, or `off`; "
             "clients on this machine are not limited."),
     Setting("KB_TRUSTED_PROXIES", "127.0.0.1,::1", _networks,
-            "Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, or `none`."),
+            "Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, "
+            "or `none`."),
 )  # fmt: skip

@@ -86,7 +86,7 @@ def _beginning(table: SuggestionTable, prefixes: Iterable[str], limit: int) -> l
     return _best(table, np.concatenate(numbers), limit) if numbers else []
 
 
-def _best(table: SuggestionTable, keys: np.ndarray, limit: int) -> list[int]:  # type: ignore[type-arg]
+def _best(table: SuggestionTable, keys: np.ndarray, limit: int) -> list[int]:
     entries = table.entry[keys]
     # the beginning of the first word is what people mean most; then each word further in a little less
     score = (
@@ -107,7 +107,7 @@ def _all_words(table: SuggestionTable, folded: str, limit: int) -> list[int]:
         if " " in folded
         else [folded[t.start : t.end] for t in analyze(folded).tokens if not t.compound]
     )
-    shared: np.ndarray | None = None  # type: ignore[type-arg]
+    shared: np.ndarray | None = None
     for word in dict.fromkeys(_NOT_TYPED.sub("", word) for word in words[:8]):
         if word:
             ranges = [table.range(form.encode()) for form in dict.fromkeys([word, *under_way(word)])]

@@ -365,7 +365,7 @@ def _save_postings(folder: Path, name: str, parts: Sequence[Postings], count: in
 # ---------------------------------------------------------------- open
 
 
-class Postings_:
+class PostingLists:
     """Posting lists by number."""
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -395,8 +395,8 @@ class Snapshot:
         self.synonyms = synonyms or Synonyms([])
         self.meta = msgspec.json.decode((folder / "meta.json").read_bytes(), type=Meta)
         self.terms = Blob(folder, "terms")
-        self.words = Postings_(folder, "words")
-        self.grams = Postings_(folder, "grams")
+        self.words = PostingLists(folder, "words")
+        self.grams = PostingLists(folder, "grams")
         self.gram_codes = load(folder, "gram_codes")
         self.idf: Floats = load(folder, "idf")
         self.df: Ints = load(folder, "df")

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -79,7 +78,7 @@ def keys_of(text: str) -> list[tuple[str, int]]:
     for number, (_, _, begins) in enumerate(pieces):
         if begins or number == 0:
             for form in (0, 1):
-                key = "".join(piece[form] for piece in pieces[number:])[:KEY_LENGTH]
+                key = "".join(piece[:2][form] for piece in pieces[number:])[:KEY_LENGTH]
                 if key:
                     keys.setdefault(key, number)
     return list(keys.items())
@@ -120,4 +119,4 @@ class SuggestionTable:
         return self.keys.bisect(prefix), self.keys.bisect(prefix + b"\xff")
 
 
-_decode: Any = msgspec.msgpack.Decoder(Entry).decode
+_decode = msgspec.msgpack.Decoder(Entry).decode

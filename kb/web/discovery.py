@@ -1,5 +1,6 @@
-"""For crawlers, feed readers and language models: what the public may read, and where. Nothing hidden is named here:
-every list comes from the public shelf, whoever asks.
+"""For crawlers, feed readers and language models: what the public may read, and where.
+
+Nothing hidden is named here: every list comes from the public shelf, whoever asks.
 """
 
 from __future__ import annotations
@@ -112,12 +113,8 @@ class LlmsTxt(Resource):
         generation = generation_of(req, self.parts)
         default = default_locale(generation, Audience.PUBLIC, self.parts)
         shelves = sorted(public_shelves(generation), key=lambda shelf: shelf.locale != default)
-        first = shelves[0] if shelves else None
-        name = (
-            localized(generation.site.site_name, first, texts_for(default)("site"))
-            if first
-            else texts_for(default)("site")
-        )
+        fallback = texts_for(default)("site")
+        name = localized(generation.site.site_name, shelves[0], fallback) if shelves else fallback
         parts = [f"# {name}\n"]
         for shelf in shelves:
             parts += _chapter(root, shelf)
@@ -128,23 +125,16 @@ def _chapter(root: str, shelf: Shelf) -> list[str]:
     """One locale's articles, a list a category."""
     by_category: dict[str, list[str]] = {}
     for number, card in enumerate(cards(shelf)):
-        about = shelf.snapshot.article(number).description
-        place = root + article_url(card.locale, card.id + ".md")
-        by_category.setdefault(card.category, []).append(
-            f"- [{_plain(card.title)}]({place}){': ' if about else ''}{_plain(about)}"
-        )
-    ids = [each.id for each in shelf.generation.site.categories]
-    order = sorted(by_category, key=lambda name: (ids.index(name) if name in ids else len(ids), name))
-    title = texts_for(shelf.locale)
-    return [
-        line
-        for name in order
-        for line in (
-            f"## {category_title(shelf.generation.site, name, shelf) if name else title('articles.other')} ({shelf.locale})\n",
-            *by_category[name],
-            "",
-        )
-    ]
+        about = _plain(shelf.snapshot.article(number).description)
+        line = f"- [{_plain(card.title)}]({root}{article_url(card.locale, card.id + '.md')})"
+        by_category.setdefault(card.category, []).append(f"{line}: {about}" if about else line)
+    site, other = shelf.generation.site, texts_for(shelf.locale)("articles.other")
+    ids = [each.id for each in site.categories]
+    lines: list[str] = []
+    for name in sorted(by_category, key=lambda name: (ids.index(name) if name in ids else len(ids), name)):
+        title = category_title(site, name, shelf) if name else other
+        lines += [f"## {title} ({shelf.locale})\n", *by_category[name], ""]
+    return lines
 
 
 def _plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What happens to every request before and after its resource: the gate, the trace, the headers, one log line."""
+"""What every request meets around its resource: the gate, the trace, the headers, one log line."""
 
 from __future__ import annotations
 

@@ -29,14 +29,14 @@ class Operation(NamedTuple):
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation("/api/v1/search", "search", "Ranked articles, each at its best section, with excerpts and facets.",
+    Operation("/api/v1/search", "search", "Ranked articles at their best sections, with excerpts and facets.",
               shapes.SearchAnswer, shapes.SearchParams, (400, 503)),
     Operation("/api/v1/suggest", "suggest", "Questions and titles for what is being typed.",
               shapes.SuggestAnswer, shapes.SuggestParams, (400, 503)),
     Operation("/api/v1/articles", "listArticles", "Articles by id, also of one category.",
               shapes.ArticlesAnswer, shapes.ListParams, (400, 503)),
     Operation("/api/v1/articles/{locale}/{id}", "getArticle",
-              "One article; slashes of its id stand as they are. ETag and If-None-Match save a second reading.",
+              "One article; slashes of its id stand as they are. Has an ETag.",
               shapes.ArticleAnswer, None, (404, 410, 503)),
     Operation("/api/v1/articles/{locale}/{id}/related", "relatedArticles", "Articles to read next, and why.",
               shapes.RelatedAnswer, shapes.RelatedParams, (400, 404, 410, 503)),
@@ -48,15 +48,15 @@ OPERATIONS: tuple[Operation, ...] = (
 
 def document(prefix: str, locales: Sequence[str], default: str | None) -> dict[str, Any]:
     """The whole document; `locales` are those of the live index."""
-    kinds = {shapes.Problem, *(each.answer for each in OPERATIONS)}
-    kinds |= {each.params for each in OPERATIONS if each.params}
-    _, schemas = msgspec.json.schema_components(kinds, ref_template=REF)
+    answers = [each.answer for each in OPERATIONS]
+    params = [each.params for each in OPERATIONS if each.params]
+    _, schemas = msgspec.json.schema_components([shapes.Problem, *answers, *params], ref_template=REF)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "kb",
             "version": __version__,
-            "description": "Search and articles of a knowledge base. Positions in texts count Unicode characters.",
+            "description": "A knowledge base. Positions in texts count Unicode characters.",
         },
         "servers": [{"url": prefix or "/"}],
         "paths": {each.path: {"get": _operation(each, schemas, locales, default)} for each in OPERATIONS},

@@ -101,7 +101,9 @@ def _fields(kind: type[Struct]) -> dict[str, tuple[bool, bool]]:
     """(is a number, is required) by name of field."""
     schema = msgspec.json.schema(kind)["$defs"][kind.__name__]
     required = schema.get("required", ())
-    return {name: (each.get("type") == "integer", name in required) for name, each in schema["properties"].items()}
+    return {
+        name: (each.get("type") == "integer", name in required) for name, each in schema["properties"].items()
+    }
 
 
 def _converted(values: dict[str, Any], kind: type[P]) -> P:
@@ -110,4 +112,7 @@ def _converted(values: dict[str, Any], kind: type[P]) -> P:
     except msgspec.ValidationError as error:
         # "Expected `int` <= 50 - at `$.limit`"
         reason, _, place = str(error).partition(" - at `$.")
-        raise BadParameter(place.rstrip("`"), reason.replace("Expected", "must be").replace("`", "")) from None
+        reason = reason.replace("Expected `int`", "must be a number").replace(
+            "Expected `str`", "must be text"
+        )
+        raise BadParameter(place.rstrip("`"), reason) from None

@@ -1,4 +1,7 @@
-"""Results and articles → the shapes of the API, and marked text → HTML. The edge: nothing below knows HTML or URLs."""
+"""Results and articles → the shapes of the API, and marked text → HTML. Called by resources and pages.
+
+This is the edge: nothing below knows marks as HTML or where the service is reached.
+"""
 
 from __future__ import annotations
 

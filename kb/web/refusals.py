@@ -1,4 +1,4 @@
-"""How a failure reads: RFC 9457 for programs, a page with a search box for people. The table is in `kb.api`."""
+"""How a failure reads: RFC 9457 for programs, a page for people. The table is in `kb.api`."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ class Refusals:
     def _write(self, req: falcon.Request, resp: falcon.Response, problem: Problem) -> None:
         resp.status = falcon.code_to_http_status(problem.status)
         resp.set_header("Cache-Control", "no-store")
-        resp.append_header("Vary", "Accept")
         if FOR_PROGRAMS.match(req.path) or not req.client_accepts("text/html"):
             resp.content_type = PROBLEM
             resp.data = encode(problem)
         else:
+            resp.append_header("Vary", "Accept")
             resp.content_type = HTML
             resp.text = self._pages.problem(req, problem)

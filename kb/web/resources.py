@@ -1,4 +1,4 @@
-"""The JSON API: each class is one address, reads checked parameters, asks the reader's shelf, sends a shape."""
+"""The JSON API: each class is one address: checked parameters in, the reader's shelf, a shape out."""
 
 from __future__ import annotations
 

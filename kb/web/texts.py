@@ -1,4 +1,4 @@
-"""The words of the pages themselves, one JSON file a language in `locale/`. Used by the templates as `t("key")`.
+"""The words of the pages themselves, a JSON file a language; templates say `t("key")`.
 
 A site may have locales that these files do not: its pages then speak English around its own articles.
 """
@@ -16,7 +16,7 @@ _FOLDER = Path(__file__).parent / "locale"
 
 
 class Texts:
-    """One language. Calling it with a key that the file does not have is an error, which a test finds first."""
+    """One language. To ask for a key that its file does not have is an error, which a test finds first."""
 
     def __init__(self, language: str, entries: dict[str, str]) -> None:
         self.language = language

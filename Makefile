@@ -1,0 +1,49 @@
+# Every developer's command, one line each. `make install` is the set-up alone.
+PYTHON ?= python3
+BIN := .venv/bin
+ARTICLES ?= articles
+PORT ?= 8000
+
+.PHONY: help install run test check lint types lock ranks clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: .venv/installed  ## create .venv with the locked dependencies and the command .venv/bin/kb
+
+run: install  ## index articles/ and serve on http://127.0.0.1:8000
+	@$(BIN)/kb serve --articles $(ARTICLES) --port $(PORT)
+
+test: .venv/installed-dev  ## install what the tests need, then run all of them
+	@sh tests/install.sh
+	$(BIN)/python -m pytest
+
+check: .venv/installed-dev  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+lint: .venv/installed-dev  ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: .venv/installed-dev  ## renew requirements.lock and requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra dev -o requirements-dev.lock pyproject.toml
+
+ranks: install  ## renew the committed ranks of the golden queries
+	$(BIN)/kb eval --articles $(ARTICLES) --ranks tests/golden-ranks.tsv
+
+clean:  ## remove .venv and var
+	rm -rf .venv var
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kb needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv/installed-dev: requirements-dev.lock .venv/installed
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,196 @@
+"""gunicorn, embedded: `serve` binds, starts the workers, ends when it is stopped. Called by `kb.cli`.
+
+The parent process opens no index and imports none of the application: each worker does so after the
+fork, because threads, locks and memory maps do not survive one, and prometheus-client decides while it
+is imported whether processes share their counters.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.http import errors as http_errors  # type: ignore[import-untyped]
+from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, PortTaken
+from kb.settings import Settings
+
+if TYPE_CHECKING:
+    from kb.index.generation import LiveIndex
+
+BACKLOG = 2048
+GRACEFUL_SECONDS = 30
+"""For requests under way when the service is told to stop."""
+MAX_REQUESTS = 100_000
+"""A worker is replaced after about so many, so that a slow leak in a library stays small."""
+MAX_REQUESTS_JITTER = 20_000
+REQUEST_LINE = 8190
+"""gunicorn's own 4,094 bytes end at some 440 Japanese characters, escaped."""
+KEEPALIVE_SECONDS = 5
+
+REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
+    (http_errors.LimitRequestLine, 414, "URI Too Long"),
+    (http_errors.LimitRequestHeaders, 431, "Request Header Fields Too Large"),
+    (http_errors.UnsupportedTransferCoding, 501, "Not Implemented"),
+    (http_errors.ExpectationFailed, 417, "Expectation Failed"),
+    (http_errors.ParseException, 400, "Bad Request"),
+)
+"""What is refused before the application sees it; the first that fits."""
+
+
+def serve(var: Path, host: str, port: int, settings: Settings, locale: str = "") -> None:
+    """Serve the index of `var` until Ctrl-C or SIGTERM.
+
+    `locale`: of readers who ask for none. Port 0 takes any free one.
+    Raises PortTaken before anything starts.
+    """
+    listener = bind(host, port)
+    number = listener.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    configure_log(settings.log_level)
+    with tempfile.TemporaryDirectory(prefix="kb-metrics-") as metrics:
+        # read by prometheus-client in the workers
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        say = f"kb is serving http://{shown}:{number}{settings.base_url.prefix} (Ctrl-C stops)"
+        _Server(var, settings, locale, Path(metrics), listener, say).run()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to the address; raises PortTaken with the reason."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            # two sockets may be bound to one address; only one may listen
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PortTaken(
+            f"cannot serve on {host}:{port}: {reason}; choose another with --host and --port"
+        ) from error
+    return listener
+
+
+def configure_log(level: str) -> None:
+    """JSON lines on standard error; for people at a terminal, plain ones."""
+    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
+    if sys.stderr.isatty():
+        renderer = structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+class _Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn's application object; `load` runs in each worker."""
+
+    def __init__(
+        self, var: Path, settings: Settings, locale: str, metrics: Path, listener: socket.socket, say: str
+    ) -> None:
+        self._var, self._settings, self._locale, self._metrics = var, settings, locale, metrics
+        self._listener, self._say = listener, say
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        options: dict[str, Any] = {
+            # bound already, so that nothing can take the port in between
+            "bind": f"fd://{self._listener.detach()}",
+            "workers": settings.workers,
+            "threads": settings.threads,
+            "worker_class": Worker,
+            "preload_app": False,
+            "control_socket_disable": True,
+            "graceful_timeout": GRACEFUL_SECONDS,
+            "keepalive": KEEPALIVE_SECONDS,
+            "max_requests": MAX_REQUESTS,
+            "max_requests_jitter": MAX_REQUESTS_JITTER,
+            "limit_request_line": REQUEST_LINE,
+            "forwarded_allow_ips": ",".join(settings.trusted_proxies),
+            # its heartbeat file must not wait for a disk
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
+            "loglevel": "warning",
+            "when_ready": lambda server: print(self._say, flush=True),
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Any]:
+        # after the fork, see above
+        from kb.api import create_app
+        from kb.index.generation import LiveIndex
+        from kb.web.parts import Parts
+
+        parts = Parts(
+            live=LiveIndex(self._var), settings=self._settings, locale=self._locale, metrics=self._metrics
+        )
+        warm(parts.live)
+        return create_app(parts)
+
+
+def warm(live: LiveIndex) -> None:
+    """Open the index and search once, so that no reader waits for the dictionary (0.3 s)."""
+    from kb.model import Audience
+    from kb.search import Query, search
+
+    try:
+        generation = live.current()
+    except (IndexMissing, IndexDamaged, IndexMismatch) as error:
+        structlog.get_logger("kb").warning("no index", reason=str(error))
+        return
+    for locale in generation.locales:
+        search(generation.snapshot(locale, Audience.PUBLIC), Query(text="返金はいつ when is my refund"))
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threads; what its parser refuses is answered like our own refusals, and no address is logged."""
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        status, title = next(
+            ((status, title) for kind, status, title in REFUSED if isinstance(exc, kind)),
+            (500, "Internal Server Error"),
+        )
+        log = structlog.get_logger("kb")
+        if status == 500:
+            log.error("request failed outside the application", exc_info=exc)
+        else:
+            log.info("refused", status=status, reason=type(exc).__name__)
+        try:
+            write_nonblock(client, _problem(status, title))
+        except OSError:
+            log.debug("the client did not wait for its refusal")
+
+
+def _problem(status: int, title: str) -> bytes:
+    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": title})
+    head = (
+        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+        f"X-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode("ascii") + body

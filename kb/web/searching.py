@@ -1,0 +1,132 @@
+"""The search page: results with their excerpts, links that narrow them, and help where nothing was found."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+import falcon
+from msgspec import Meta, Struct
+
+from kb.search import Query, Results
+from kb.suggest import suggest
+from kb.web import present
+from kb.web.answers import HTML
+from kb.web.pages import Page, category_cards
+from kb.web.params import read
+from kb.web.reader import Shelf, page_shelf
+from kb.web.rendering import category_title, localized
+from kb.web.resources import run_search
+from kb.web.shapes import Filter, SuggestionItem
+from kb.web.texts import texts_for
+
+PER_PAGE = 10
+
+
+class PageParams(Struct, frozen=True, kw_only=True):
+    """Of the search page; an empty box is no mistake."""
+
+    q: Annotated[str, Meta(max_length=400)] = ""
+    category: Filter = ""
+    tag: Filter = ""
+    product: Filter = ""
+    page: Annotated[int, Meta(ge=1)] = 1
+
+
+class Facet(Struct, frozen=True):
+    """A link that narrows the results, or widens them again."""
+
+    title: str
+    count: int | None
+    url: str
+    current: bool
+
+
+class SearchPage(Page):
+    def on_get(self, req: falcon.Request, resp: falcon.Response, locale: str) -> None:
+        asked = read(req.query_string, PageParams)
+        shelf = page_shelf(req, self.parts, locale)
+        values = self._found(shelf, asked) if asked.q else {"results": None}
+        terms = f"search?{urlencode({'q': asked.q})}" if asked.q else "search"
+        resp.content_type = HTML
+        resp.set_header("Cache-Control", "private, no-cache")
+        resp.set_header("X-Robots-Tag", "noindex")
+        resp.data = self.pages.render(
+            req, shelf, "search.html",
+            query=asked.q, asked=asked, robots="noindex",
+            categories=category_cards(self.pages, shelf),
+            hours=localized(shelf.generation.site.hours, shelf, ""),
+            others={each: self.pages.home(each) + terms for each in shelf.locales},
+            **values,
+        )  # fmt: skip
+
+    def _found(self, shelf: Shelf, asked: PageParams) -> dict[str, object]:
+        """Results of one page and what stands around them; one hit more tells of a next page."""
+        offset = (asked.page - 1) * PER_PAGE
+        results, _ = run_search(shelf, Query(
+            text=asked.q, limit=PER_PAGE + 1, offset=offset,
+            category=asked.category, tag=asked.tag, product=asked.product,
+        ))  # fmt: skip
+        site = shelf.generation.site
+        lost = not results.total and asked.page == 1
+        return {
+            "results": results,
+            "hits": [present.search_hit(hit, self.prefix) for hit in results.hits[:PER_PAGE]],
+            "titles": {
+                hit.card.category: category_title(site, hit.card.category, shelf) for hit in results.hits
+            },
+            "facets": self._facets(shelf, asked, results),
+            "first": offset + 1,
+            "previous": self._url(shelf, asked, page=asked.page - 1) if asked.page > 1 else "",
+            "next": self._url(shelf, asked, page=asked.page + 1) if len(results.hits) > PER_PAGE else "",
+            "unfiltered": self._url(shelf, asked, category="", tag="", product="", page=1),
+            "filtered": bool(asked.category or asked.tag or asked.product),
+            "suggestions": _nearest(shelf, asked, self.prefix) if lost and not results.hits else [],
+            "elsewhere": self._elsewhere(shelf, asked) if lost else [],
+        }
+
+    def _facets(self, shelf: Shelf, asked: PageParams, results: Results) -> list[Facet]:
+        texts, site = texts_for(shelf.locale), shelf.generation.site
+        pairs = results.facets.get("category", ())
+        if len(pairs) < 2 and not asked.category:
+            return []
+        everything = Facet(
+            texts("search.all"), None, self._url(shelf, asked, category="", page=1), not asked.category
+        )
+        return [everything] + [
+            Facet(
+                category_title(site, name, shelf),
+                count,
+                self._url(shelf, asked, category=name, page=1),
+                name == asked.category,
+            )
+            for name, count in pairs
+        ]
+
+    def _elsewhere(self, shelf: Shelf, asked: PageParams) -> list[tuple[str, int, str]]:
+        """(language, articles, address) of the locales that have an answer."""
+        found = []
+        for locale in shelf.locales:
+            if locale != shelf.locale:
+                other = Shelf(shelf.generation, shelf.audience, locale)
+                results, _ = run_search(other, Query(text=asked.q, limit=1))
+                if results.total:
+                    name = texts_for(locale)("language")
+                    found.append((name, results.total, self._url(other, PageParams(q=asked.q))))
+        return found
+
+    def _url(self, shelf: Shelf, asked: PageParams, **changes: str | int) -> str:
+        values = {
+            "q": asked.q,
+            "category": asked.category,
+            "tag": asked.tag,
+            "product": asked.product,
+            "page": asked.page,
+        }
+        values |= changes
+        kept = {name: value for name, value in values.items() if value and (name, value) != ("page", 1)}
+        return f"{self.pages.home(shelf.locale)}search?{urlencode(kept)}"
+
+
+def _nearest(shelf: Shelf, asked: PageParams, prefix: str) -> list[SuggestionItem]:
+    return [present.suggestion(each, shelf.locale, prefix) for each in suggest(shelf.snapshot, asked.q, 5)]
