@@ -6,6 +6,8 @@ Exceptions of foreign libraries are caught in the module that calls them and bec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class KbError(Exception):
     """Base of all failures that a person can be told about; `str()` is one clear line."""
@@ -42,16 +44,35 @@ class ArticleGone(KbError):
     """The article was archived."""
 
 
+class ArticleMoved(KbError):
+    """The article has another address now."""
+
+    def __init__(self, asked: str, locale: str, article_id: str) -> None:
+        super().__init__(f"this article is now {locale}/{article_id}")
+        self.asked = asked
+        """The id that was asked for."""
+        self.locale = locale
+        self.article_id = article_id
+
+
 class IndexMissing(KbError):
     """There is no index generation yet."""
 
 
 class IndexDamaged(KbError):
-    """Files of a generation are missing or do not match their checksums."""
+    """Files of a generation are missing or do not match their checksums; `reason` leaves out what to do."""
+
+    def __init__(self, where: object, what: str) -> None:
+        self.reason = f"{where}: {what}"
+        super().__init__(f"{self.reason}; run `kb index` to make it anew")
 
 
 class IndexMismatch(KbError):
     """The generation was written by another version of the schema or of the analyzer."""
+
+    def __init__(self, where: object, what: str) -> None:
+        self.reason = f"{where}: {what}"
+        super().__init__(f"{self.reason}; run `kb index` to make it anew")
 
 
 class IndexNotWritable(KbError):
@@ -97,3 +118,55 @@ class TooManyRequests(KbError):
     def __init__(self, seconds: int) -> None:
         super().__init__("too many requests from this address; please slow down")
         self.seconds = seconds
+
+
+class StoreUnavailable(KbError):
+    """The database cannot be reached, is locked or its disk is full; it may be back later."""
+
+
+class StoreReadOnly(KbError):
+    """The database may not be written."""
+
+
+class StoreDamaged(KbError):
+    """The database file is corrupt, or is no database."""
+
+
+class StoreTooNew(KbError):
+    """The database was written by a newer version of the program."""
+
+
+class StoreRefused(KbError):
+    """The database does not take these values; trying again would not help."""
+
+
+class BadSignature(KbError):
+    """A signed message is forged, altered, too old, or was received before."""
+
+
+class InvalidBody(KbError):
+    """A body is well-formed and yet cannot be taken; names every field at fault with the reason."""
+
+    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{field}: {detail}" for field, detail in errors))
+        self.errors = tuple(errors)
+
+
+class KeyReused(KbError):
+    """An Idempotency-Key came with another body before; `ticket` is what was filed under it."""
+
+    def __init__(self, ticket: str) -> None:
+        super().__init__("this Idempotency-Key was used for another ticket")
+        self.ticket = ticket
+
+
+class TicketNotFound(KbError):
+    """There is no ticket of this number here."""
+
+
+class GitFailed(KbError):
+    """git is missing, cannot reach the remote or cannot read the repository; never tells credentials."""
+
+
+class RefNotFound(KbError):
+    """The repository has no such branch, tag or commit."""

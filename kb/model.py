@@ -197,6 +197,15 @@ class Tree(Struct, frozen=True, kw_only=True):
     """Files that articles refer to, by path below the root: public when a published public article does."""
 
 
+class Past(Struct, frozen=True, kw_only=True):
+    """What became of addresses that articles once had."""
+
+    moved: dict[str, str] = {}
+    """Old key → key of the article that lives elsewhere now; never a key that is itself in here."""
+    gone: dict[str, str] = {}
+    """Key of a public article that was deleted → its last title."""
+
+
 class Span(Struct, frozen=True, array_like=True):
     """Half-open range of characters."""
 

@@ -18,7 +18,7 @@ from kb.index import grams
 from kb.index.schema import idf
 from kb.index.snapshot import Snapshot
 from kb.text.analyze import Analysis, Token, analyze
-from kb.text.kana import is_kana, to_hiragana
+from kb.text.kana import to_hiragana
 from kb.text.normalize import fold
 from kb.vocabulary import begun, near, read_kana
 
@@ -77,6 +77,10 @@ class Plan(Struct, frozen=True):
     gram_mass: float
     """Sum of weights over all n-grams of the query, also those that occur nowhere."""
 
+    def phrases(self) -> tuple[Alternative, ...]:
+        """Synonyms of several words: snippets mark them where the words stand next to each other."""
+        return tuple(a for group in self.concepts for a in group if len(a.terms) > 1)
+
     def weighted_terms(self) -> dict[int, float]:
         """Every single term with its weight: what snippets look for and mark."""
         single = {a.terms[0]: a.weight for group in self.concepts for a in group if len(a.terms) == 1}
@@ -90,7 +94,7 @@ def plan(snapshot: Snapshot, text: str, weights: Weights = WEIGHTS) -> Plan:
     words: dict[int, float] = {}
     for number, token in _rarest(snapshot, analysis.tokens):
         weight = weights.compound if token.compound else 1.0
-        if lean and is_kana(text[token.start : token.end]):
+        if lean and _HIRAGANA_RUN.fullmatch(text, token.start, token.end):
             weight *= 1 - lean * (1 - weights.kana_word)
         words[number] = weight
     if lean:
@@ -136,9 +140,9 @@ def _loose(snapshot: Snapshot, typed: Sequence[str], weights: Weights) -> dict[i
     loose: dict[int, float] = {}
     for term in [term for term in dict.fromkeys(typed) if snapshot.term(term) < 0][:MAX_WORDS]:
         loose |= dict.fromkeys(begun(snapshot, term), weights.begun)
-        number = near(snapshot, term)
-        if number >= 0:
-            loose[number] = weights.near
+        nearest = near(snapshot, term)
+        if nearest:
+            loose[nearest[1]] = weights.near
     return loose
 
 
@@ -158,7 +162,8 @@ def kana_lean(text: str) -> float:
 def _rarest(snapshot: Snapshot, tokens: Iterable[Token]) -> list[tuple[int, Token]]:
     """Known tokens with their numbers, at most MAX_WORDS of different terms."""
     known: dict[str, tuple[int, Token]] = {}
-    for token in tokens:
+    # a word counts more than the compound of the same letters: "wi-fi wifi"
+    for token in sorted(tokens, key=lambda token: token.compound):
         if token.term not in known and (number := snapshot.term(token.term)) >= 0:
             known[token.term] = (number, token)
     if len(known) <= MAX_WORDS:

@@ -23,7 +23,7 @@ from msgspec import Struct
 from kb.index.snapshot import Card, Floats, Ints, Snapshot
 from kb.model import Correction, Snippet, Span
 from kb.plan import WEIGHTS, Alternative, Plan, Weights, plan
-from kb.snippets import excerpt, marks_of
+from kb.snippets import excerpt, title_marks
 from kb.spelling import candidates
 
 MAX_LIMIT = 50
@@ -198,7 +198,7 @@ def _order(
     snapshot: Snapshot, ranking: Ranking, allowed: Bools, used: Plan, wanted: int, pinned: Sequence[str]
 ) -> Numbers:
     """The first `wanted` articles: pinned, strict by score, then those that n-grams alone found."""
-    first = [n for n in map(snapshot.find_article, pinned) if n >= 0 and allowed[n]]
+    first = [n for n in dict.fromkeys(map(snapshot.find_article, pinned)) if n >= 0 and allowed[n]]
     strict = np.flatnonzero(ranking.strict & allowed)
     order = _top(strict, ranking.scores, wanted)
     if len(order) < wanted:
@@ -242,7 +242,7 @@ def _hit(snapshot: Snapshot, article: int, ranking: Ranking, used: Plan, sure: f
         section=SectionHit(passages[0].anchor, passages[0].heading),
         sections=tuple(SectionHit(passage.anchor, passage.heading) for passage in passages),
         snippet=excerpt(snapshot, int(start) + shown[0], passages[0].text, used),
-        title_marks=marks_of(card.title_terms, card.title_spans, used.weighted_terms()),
+        title_marks=title_marks(card, used),
         score=round(float(ranking.scores[article]) * sure, 4),
         strict=bool(ranking.strict[article]),
     )

@@ -24,7 +24,7 @@ from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, PortTaken
-from kb.settings import Settings
+from kb.settings import Settings, load
 
 if TYPE_CHECKING:
     from kb.index.generation import LiveIndex
@@ -49,7 +49,21 @@ REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
 """What is refused before the application sees it; the first that fits."""
 
 
-def serve(var: Path, host: str, port: int, settings: Settings, locale: str = "") -> None:
+def load_settings(workers: int | None) -> Settings:
+    """What the environment says, and the number of workers that the command line may name instead.
+
+    Raises BadSetting.
+    """
+    settings = load()
+    return settings if workers is None else msgspec.structs.replace(settings, workers=workers)
+
+
+def check_address(host: str, port: int) -> None:
+    """Raises PortTaken when `serve` could not bind: better told before an index is built than after."""
+    bind(host, port).close()
+
+
+def serve(var: Path, host: str, port: int, settings: Settings, locale: str | None = None) -> None:
     """Serve the index of `var` until Ctrl-C or SIGTERM.
 
     `locale`: of readers who ask for none. Port 0 takes any free one.
@@ -63,11 +77,14 @@ def serve(var: Path, host: str, port: int, settings: Settings, locale: str = "")
         # read by prometheus-client in the workers
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         say = f"kb is serving http://{shown}:{number}{settings.base_url.prefix} (Ctrl-C stops)"
-        _Server(var, settings, locale, Path(metrics), listener, say).run()
+        _Server(var, settings, locale or "", Path(metrics), listener, say).run()
 
 
 def bind(host: str, port: int) -> socket.socket:
     """A socket bound to the address; raises PortTaken with the reason."""
+    if not 0 <= port <= 65535:
+        # the system would quietly take the port modulo 65,536
+        raise PortTaken(f"cannot serve on {host}:{port}: a port is a number from 0 to 65535")
     try:
         family, kind, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -81,7 +98,7 @@ def bind(host: str, port: int) -> socket.socket:
         except OSError:
             listener.close()
             raise
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise PortTaken(
             f"cannot serve on {host}:{port}: {reason}; choose another with --host and --port"
@@ -169,7 +186,7 @@ def warm(live: LiveIndex) -> None:
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threads; what its parser refuses is answered like our own refusals, and no address is logged."""
+    """gunicorn's threads; what its parser refuses is answered as we do, and no address is logged."""
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         status, title = next(

@@ -19,6 +19,7 @@ from msgspec import Struct
 from kb.errors import BadSetting
 
 _LEVELS = ("debug", "info", "warning", "error")
+_ADDRESS = re.compile(r"[^@<>\s]+@[^@<>\s]+|[^@<>\r\n]+ <[^@<>\s]+@[^@<>\s]+>")
 _HOST = re.compile(r"[A-Za-z0-9.\-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
 
@@ -29,6 +30,21 @@ class BaseUrl(Struct, frozen=True):
     """`https://help.example.com`."""
     prefix: str = ""
     """Percent-encoded path before every address, without a slash at its end: `/support`."""
+
+
+class Secret(Struct, frozen=True):
+    """A password, token or key; shown nowhere, tracebacks and logs included."""
+
+    value: str = ""
+
+    def __repr__(self) -> str:
+        return "Secret(***)" if self.value else "Secret()"
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -42,6 +58,24 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_limit: str = "600/minute"
     """Empty: no limit."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1/32", "::1/128")
+    desk: str = "none"
+    desk_url: str = ""
+    desk_user: str = ""
+    desk_secret: Secret = Secret()
+    desk_from: str = ""
+    desk_to: str = ""
+    desk_timeout: int = 20
+    desk_tries: int = 60
+    ticket_days: int = 30
+    ticket_rate: str = "10/10minute"
+    """Empty: no limit."""
+    ticket_repeat: int = 10
+    holdout: float = 0.05
+    """Share of sessions, 0 to 1."""
+    hook_secret: Secret = Secret()
+    hook_secret_zendesk: Secret = Secret()
+    owner_webhook: str = ""
+    owner_secret: Secret = Secret()
 
 
 class Setting(NamedTuple):
@@ -92,6 +126,51 @@ def _number(lowest: int, highest: int) -> Callable[[str], int]:
     return parse
 
 
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}, not {text!r}")
+        return text.lower()
+
+    return parse
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        parts = urlsplit(text)
+        if text and (parts.scheme not in schemes or not parts.hostname or "@" in parts.netloc):
+            # not repeated: a user's password may stand in it
+            raise ValueError(
+                f"must begin with one of {', '.join(f'{s}://' for s in schemes)} and name a host only"
+            )
+        try:
+            _ = parts.port
+        except ValueError:
+            raise ValueError("must have a port from 1 to 65535, or none") from None
+        return text
+
+    return parse
+
+
+def _address(text: str) -> str:
+    """An e-mail address, perhaps with a name before it."""
+    if text and not _ADDRESS.fullmatch(text):
+        raise ValueError(f"must be like help@example.com or Help <help@example.com>, not {text!r}")
+    return text
+
+
+def _share(text: str) -> float:
+    """`5%` → 0.05."""
+    number = text.removesuffix("%").strip()
+    try:
+        share = float(number) / 100
+    except ValueError:
+        share = -1.0
+    if not (text.endswith("%") or number == "0") or not 0 <= share <= 0.5:
+        raise ValueError(f"must be from 0% to 50%, not {text!r}")
+    return share
+
+
 def _level(text: str) -> str:
     if text.lower() not in _LEVELS:
         raise ValueError(f"must be one of {', '.join(_LEVELS)}, not {text!r}")
@@ -140,4 +219,33 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("KB_TRUSTED_PROXIES", "127.0.0.1,::1", _networks,
             "Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, "
             "or `none`."),
+    Setting("KB_DESK", "none", _one_of("none", "zendesk", "webhook", "smtp"),
+            "Where tickets go: `zendesk`, `webhook`, `smtp`, or `none`: kept, and listed by `kb tickets`."),
+    Setting("KB_DESK_URL", "", _url("https", "http", "smtp", "smtps"),
+            "`https://example.zendesk.com`; the webhook's address; `smtp://host:587` or `smtps://host`."),
+    Setting("KB_DESK_USER", "", str,
+            "Zendesk: e-mail address of the token's agent; SMTP: user, if it asks for one."),
+    Setting("KB_DESK_SECRET", "", Secret,
+            "Zendesk: API token; webhook: key that our messages are signed with; SMTP: password."),
+    Setting("KB_DESK_FROM", "", _address,
+            "SMTP: sender of tickets; answers go to the customer's own address."),
+    Setting("KB_DESK_TO", "", _address, "SMTP: where tickets are sent."),
+    Setting("KB_DESK_TIMEOUT", "20", _number(1, 120), "Seconds that one try to hand over may take in all."),
+    Setting("KB_DESK_TRIES", "60", _number(1, 1000),
+            "Tries before a ticket is given up and listed by `kb tickets --dead`; 60 are about two days."),
+    Setting("KB_TICKET_DAYS", "30", _number(1, 3650),
+            "Days after delivery (with KB_DESK=none: after filing) until a ticket's words are erased here."),
+    Setting("KB_TICKET_RATE", "10/10minute", _rate,
+            "Tickets one client address may file with each process, or `off`; also off with KB_RATE_LIMIT=off."),
+    Setting("KB_TICKET_REPEAT", "10", _number(0, 1440),
+            "Minutes in which the same words of the same person are one ticket."),
+    Setting("KB_HOLDOUT", "5%", _share,
+            "Share of sessions whose ticket form suggests nothing, so that the effect can be measured."),
+    Setting("KB_HOOK_SECRET", "", Secret,
+            "Key with which hooks to us are signed; without one every hook is refused."),
+    Setting("KB_HOOK_SECRET_ZENDESK", "", Secret,
+            "Signing secret that Zendesk shows for its webhook; KB_HOOK_SECRET when empty."),
+    Setting("KB_OWNER_WEBHOOK", "", _url("https", "http"),
+            "Address that is told when an agent calls an article wrong."),
+    Setting("KB_OWNER_SECRET", "", Secret, "Key with which these messages are signed."),
 )  # fmt: skip

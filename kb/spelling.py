@@ -17,6 +17,8 @@ from kb.vocabulary import near, read_kana
 
 _LATIN_RUN = re.compile(r"[a-z][a-z'\-]*")
 _KANA_RUN = re.compile(r"[\u3041-\u3096\u30fc]+")
+_COVERED = 0.5
+"""Share of the kana behind Latin letters that must be words of the index: else any letters spell something."""
 _MAX_TRIED = 12
 """Words of a query that are tried; a whole sentence of unknown words is not a typo."""
 
@@ -55,7 +57,7 @@ def _known(snapshot: Snapshot, word: str) -> bool:
 def _as_romaji(snapshot: Snapshot, word: str) -> str | None:
     """henkin → 返金"""
     kana = romaji_to_hiragana(word) if len(word) > 3 else None
-    return _kana_words(snapshot, kana) if kana else None
+    return _kana_words(snapshot, kana, _COVERED) if kana else None
 
 
 def _as_kana(snapshot: Snapshot, word: str) -> str | None:
@@ -71,7 +73,7 @@ def _as_letters(snapshot: Snapshot, word: str) -> str | None:
 def _as_kana_keys(snapshot: Snapshot, word: str) -> str | None:
     """^ygy → へんきん → 返金: a kana keyboard's keys, read as Latin."""
     kana = kana_keyboard(word)
-    return _kana_words(snapshot, kana) if kana else None
+    return _kana_words(snapshot, kana, _COVERED) if kana else None
 
 
 def _as_letter_keys(snapshot: Snapshot, word: str) -> str | None:
@@ -81,32 +83,45 @@ def _as_letter_keys(snapshot: Snapshot, word: str) -> str | None:
 
 
 def _is_word(snapshot: Snapshot, letters: str, typed: str) -> bool:
-    return letters != typed and bool(analyze(letters).tokens) and _known(snapshot, letters)
+    """Whether Latin letters are words of the index, or other words for such (password for パスワード)."""
+    terms = [token.term for token in analyze(letters).tokens if not token.compound]
+    if letters == typed or not terms:
+        return False
+    return _known(snapshot, letters) or any(
+        all(snapshot.term(term) >= 0 for term in member)
+        for concept in snapshot.synonyms.expand(terms)
+        for member in concept.others
+    )
 
 
-def _kana_words(snapshot: Snapshot, kana: str) -> str | None:
-    """Kana with every reading that the index knows written as the index writes it; None for none."""
-    out, changed = [], False
-    position = 0
+def _kana_words(snapshot: Snapshot, kana: str, covered: float = 0.0) -> str | None:
+    """Kana with every reading that the index knows written as the index writes it.
+
+    None when they make up no more than the share `covered` of it.
+    """
+    out: list[str] = []
+    position = read = 0
     for run in _KANA_RUN.finditer(kana):
         out.append(kana[position : run.start()])
         position = run.start()
         for start, end, terms in read_kana(snapshot, run.group()):
             out.append(kana[position : run.start() + start])
             # of words that sound alike, the one that stands in most sections
-            best = max(terms, key=lambda term: int(snapshot.df[term]))
-            out.append(snapshot.surface(best))
-            changed = True
+            out.append(snapshot.surface(terms[0]))
+            read += end - start
             position = run.start() + end
         out.append(kana[position : run.end()])
         position = run.end()
     out.append(kana[position:])
-    return "".join(out) if changed else None
+    return "".join(out) if read > covered * len(kana) else None
 
 
 def _as_typo(snapshot: Snapshot, word: str) -> str | None:
     """pasword → password, ぱすわど → パスワード"""
     if not _LATIN_RUN.fullmatch(word) and not _KANA_RUN.fullmatch(word):
         return None
-    number = near(snapshot, word)
-    return snapshot.surface(number) if number >= 0 else None
+    nearest = near(snapshot, word)
+    if nearest is None:
+        return None
+    text, number = nearest
+    return text if text.isascii() else snapshot.surface(number)

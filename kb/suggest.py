@@ -14,7 +14,7 @@ from msgspec import Struct
 from rapidfuzz.distance import OSA
 
 from kb.index.snapshot import Snapshot
-from kb.index.suggestions import SuggestionKind, SuggestionTable
+from kb.index.suggestions import Entry, SuggestionKind, SuggestionTable
 from kb.text import japanese
 from kb.text.analyze import analyze, japanese_only
 from kb.text.kana import to_hiragana, under_way
@@ -28,6 +28,7 @@ _TYPO_FROM = 4
 """Characters from which one may be wrong."""
 _TYPO_CANDIDATES = 400
 """Keys compared letter by letter; bounds a keystroke's time."""
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _NOT_TYPED = re.compile(r"[^\w]|_")
 
 
@@ -42,19 +43,17 @@ class Suggestion(Struct, frozen=True):
 def suggest(snapshot: Snapshot, text: str, limit: int = 8) -> tuple[Suggestion, ...]:
     """The best `limit` questions and titles for a cleaned, unfinished query."""
     table = snapshot.suggestions
-    chosen: dict[int, None] = {}
+    chosen: dict[str, Entry] = {}
     count: dict[int, int] = {}
-    for number in _candidates(table, text[:_MAX_TYPED], limit):
-        if number in chosen:
-            continue
-        article = table[number].article
-        if count.get(article, 0) < PER_ARTICLE:
-            chosen[number] = None
-            count[article] = count.get(article, 0) + 1
+    for number in dict.fromkeys(_candidates(table, text[:_MAX_TYPED], limit)):
+        entry = table[number]
+        # a title that stands among the questions, too, is shown once
+        if entry.text not in chosen and count.get(entry.article, 0) < PER_ARTICLE:
+            chosen[entry.text] = entry
+            count[entry.article] = count.get(entry.article, 0) + 1
         if len(chosen) == limit:
             break
-    found = (table[number] for number in chosen)
-    return tuple(Suggestion(e.text, e.kind, snapshot.card(e.article).id, e.anchor) for e in found)
+    return tuple(Suggestion(e.text, e.kind, snapshot.card(e.article).id, e.anchor) for e in chosen.values())
 
 
 def _candidates(table: SuggestionTable, text: str, limit: int) -> Iterator[int]:
@@ -70,13 +69,14 @@ def _candidates(table: SuggestionTable, text: str, limit: int) -> Iterator[int]:
 
 
 def _spoken(typed: str) -> list[str]:
-    """Readings that may be meant, kanji read by the dictionary: 返き → へんき."""
-    if not re.search(r"[\u3400-\u9fff]", typed):
+    """Kana that may be meant, kanji read by the dictionary or as they stand: 返き → へんき, 返き."""
+    if not any("\u3400" <= character <= "\u9fff" for character in typed):
         return [reading for reading in under_way(typed) if reading != typed]
-    tail = re.search(r"[a-z]*$", typed)
-    letters = tail.group() if tail else ""
-    head = "".join(word.reading for word in japanese.cut(japanese_only(typed[: len(typed) - len(letters)])))
-    return under_way(head + letters)
+    written, letters = typed.rstrip(_LETTERS), typed[len(typed.rstrip(_LETTERS)) :]
+    read = "".join(word.reading for word in japanese.cut(japanese_only(written)))
+    last = max(place for place, character in enumerate(typed) if "\u3400" <= character <= "\u9fff") + 1
+    # 届かn may go on as 届かない, though 届 alone is not read とど
+    return [*under_way(read + letters), *(typed[:last] + kana for kana in under_way(typed[last:]))]
 
 
 def _beginning(table: SuggestionTable, prefixes: Iterable[str], limit: int) -> list[int]:

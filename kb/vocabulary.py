@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
@@ -12,9 +10,15 @@ from kb.index.snapshot import Snapshot
 SHORTEST_READING = 3
 """Readings of two kana (かい, ほう) stand for too many words to guess."""
 LONGEST_READING = 14
+_LONGEST_NEAR = 40
+"""Letters of a word that may be a slip of another; nobody misspells a longer one."""
+_REMEMBERED = 2048
+"""Unknown words of which a snapshot remembers the nearest: a word is asked for at each keystroke after it."""
 
 Reading = tuple[int, int, tuple[int, ...]]
 """Start, end, numbers of the terms that are read like the text between."""
+Near = tuple[str, int]
+"""A word as it is written (Latin script) or read (kana), and the number of its term."""
 
 
 def read_kana(snapshot: Snapshot, run: str) -> list[Reading]:
@@ -23,42 +27,58 @@ def read_kana(snapshot: Snapshot, run: str) -> list[Reading]:
     The best path maximises the sum of length^1.5, so かいやく beats かい + やく; what no word covers is
     passed over (particles, endings). Linear in the run times the longest reading.
     """
-    best: list[tuple[float, tuple[Reading, ...]]] = [(0.0, ())]
+    readings = snapshot.readings
+    scores, last = [0.0], [-1]
     for end in range(1, len(run) + 1):
-        options = [best[end - 1]]
+        score, begin = scores[end - 1], -1
         for start in range(max(0, end - LONGEST_READING), end - SHORTEST_READING + 1):
-            terms = _spelled(snapshot, run[start:end])
-            if terms:
-                score, path = best[start]
-                options.append((score + (end - start) ** 1.5, (*path, (start, end, terms))))
-        best.append(max(options, key=lambda option: option[0]))
-    return list(best[-1][1])
+            longer = scores[start] + (end - start) ** 1.5
+            if longer > score and run[start:end] in readings:
+                score, begin = longer, start
+        scores.append(score)
+        last.append(begin)
+    path: list[Reading] = []
+    end = len(run)
+    while end > 0:
+        start = last[end]
+        if start >= 0:
+            path.append((start, end, readings[run[start:end]]))
+        end = start if start >= 0 else end - 1
+    return path[::-1]
 
 
-def _spelled(snapshot: Snapshot, reading: str) -> tuple[int, ...]:
-    terms = tuple(int(number) for number in snapshot.spelled(reading))
-    itself = snapshot.term(reading)
-    return (*terms, itself) if itself >= 0 and itself not in terms else terms
-
-
-@lru_cache(maxsize=2048)
-def near(snapshot: Snapshot, word: str) -> int:
-    """The term that is written most like an unknown word in Latin script or kana; -1 when none is near.
+def near(snapshot: Snapshot, word: str) -> Near | None:
+    """The word that is written most like an unknown one in Latin script or kana; None when none is near.
 
     One slip from four letters on (a letter more, less, other, or two swapped), two from eight. Of equals the
     one that shares more letters at both ends: slips are rarely there.
     """
+    try:
+        return snapshot.nearest[word]
+    except KeyError:
+        pass
+    found = _nearest(snapshot, word)
+    if len(snapshot.nearest) >= _REMEMBERED:
+        snapshot.nearest.clear()
+    snapshot.nearest[word] = found
+    return found
+
+
+def _nearest(snapshot: Snapshot, word: str) -> Near | None:
     allowed = 2 if len(word) >= 8 else 1 if len(word) >= 4 else 0
-    choices = snapshot.latin_words if word.isascii() else snapshot.kana_words
-    if not allowed or not choices:
-        return -1
-    found = process.extract(
-        word, choices.keys(), scorer=DamerauLevenshtein.distance, score_cutoff=allowed, limit=20
-    )
-    ranked = sorted(
-        found, key=lambda match: (match[1], -_shared(match[0], word), -snapshot.df[choices[match[0]]])
-    )
-    return choices[ranked[0][0]] if ranked else -1
+    latin = word.isascii()
+    if not allowed or len(word) > _LONGEST_NEAR:
+        return None
+    choices = snapshot.latin_words.keys() if latin else snapshot.readings.keys()
+    found = process.extract(word, choices, scorer=DamerauLevenshtein.distance, score_cutoff=allowed, limit=20)
+    matches = [
+        (distance, text, snapshot.latin_words[text] if latin else snapshot.readings[text][0])
+        for text, distance, _ in found
+    ]
+    if not matches:
+        return None
+    _, text, number = min(matches, key=lambda match: (match[0], -_shared(match[1], word), -snapshot.df[match[2]]))
+    return text, number
 
 
 def begun(snapshot: Snapshot, word: str, limit: int = 3) -> list[int]:

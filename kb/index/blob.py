@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ class Blob:
 
     def __getitem__(self, number: int) -> bytes:
         return bytes(self._data[self._ptr[number] : self._ptr[number + 1]])
+
+    def __iter__(self) -> Iterator[bytes]:
+        """All entries; much faster than one by one."""
+        data = bytes(self._data)
+        return (data[start:end] for start, end in pairwise(self._ptr.tolist()))
 
     def bisect(self, item: bytes) -> int:
         """Number of the first entry that is not smaller than `item`."""

@@ -1,39 +1,45 @@
-"""Generations of the index: how they lie on disk, are switched, checked, opened and followed.
+"""Generations of the index: how they lie on disk, are checked, opened and followed. `store` writes them.
 
     var/index/current                     the pointer: name of the live generation's folder
     var/index/public/<folder>/            public articles only
         manifest.json  site.json          checksums and versions · what serving needs besides the index
         <locale>/whoosh/                  the durable index
         <locale>/snapshot/                arrays compiled from it
-    var/index/agent/<folder>/<locale>/    whoosh: agents-only articles; snapshot: both, with common statistics
+    var/index/agent/<folder>/             agents-only articles
+        media.json                        files that only agents may see
+        <locale>/whoosh/                  of agents-only articles
+        <locale>/snapshot/                of both, with common statistics
     var/media/<sha256>                    files that articles show
 
-A generation never changes once the pointer names it, so readers need no lock: they follow the pointer.
+A generation never changes once the pointer names it, and all its files are mapped when it is opened, so
+readers need no lock: they follow the pointer, and keep what they have open even when its folder is removed.
 An index folder is trusted code (Whoosh pickles its table of contents), so all folders are mode 0700.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
+import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
+import structlog
 from msgspec import Struct
 
-from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, IndexNotWritable
+from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
+from kb.index.blob import Blob
 from kb.index.schema import fingerprint
 from kb.index.snapshot import Snapshot
-from kb.model import Audience, Site
+from kb.model import Article, Audience, Site
 from kb.text.normalize import fold
 from kb.text.synonyms import Member, Synonyms
 
 POINTER = "current"
-MANIFEST = "manifest.json"
+_FOLDER = re.compile(r"[0-9a-f]+-[0-9a-f]+(~\d+)?")
+"""`<commit or digest of the tree>-<digest of the rest>`, and a number when one was made twice."""
 
 
 class FileSum(Struct, frozen=True, array_like=True):
@@ -42,6 +48,8 @@ class FileSum(Struct, frozen=True, array_like=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
+    """What a generation is made of; written last, so a folder without one is unfinished."""
+
     generation: str
     """`<commit or digest of the tree>-<digest of schema, settings and learned inputs>`."""
     fingerprint: str
@@ -49,11 +57,17 @@ class Manifest(Struct, frozen=True, kw_only=True):
     commit: str
     files: dict[str, FileSum]
     """By path below `var/index`, both audiences; the manifest itself left out."""
+    sha256: str = ""
+    """Of this manifest with an empty `sha256`."""
 
 
 class MediaEntry(Struct, frozen=True):
     sha256: str
     audience: Audience
+
+
+Media = dict[str, MediaEntry]
+"""By path below the root of the articles."""
 
 
 class SiteState(Struct, frozen=True, kw_only=True):
@@ -66,7 +80,8 @@ class SiteState(Struct, frozen=True, kw_only=True):
     """Keys of archived public articles: they answer 410."""
     synonyms: list[list[Member]] = []
     """Groups, cut into terms."""
-    media: dict[str, MediaEntry] = {}
+    media: Media = {}
+    """Public ones; those for agents are in media.json beside the agents' index."""
 
 
 class MediaFile(Struct, frozen=True):
@@ -79,96 +94,54 @@ class MediaFile(Struct, frozen=True):
 
 
 def index_root(var: Path) -> Path:
+    """Folder of all generations."""
     return var / "index"
 
 
+def generation_folder(var: Path, folder: str, audience: Audience) -> Path:
+    """What one audience has of a generation."""
+    return index_root(var) / audience.value / folder
+
+
 def locale_folder(var: Path, folder: str, audience: Audience, locale: str) -> Path:
-    return index_root(var) / audience.value / folder / locale
-
-
-def site_file(var: Path, folder: str) -> Path:
-    return index_root(var) / Audience.PUBLIC.value / folder / "site.json"
+    """The index of one audience and locale: `whoosh/` and `snapshot/`."""
+    return generation_folder(var, folder, audience) / locale
 
 
 def manifest_file(var: Path, folder: str) -> Path:
-    return index_root(var) / Audience.PUBLIC.value / folder / MANIFEST
+    """The file that makes a generation whole."""
+    return generation_folder(var, folder, Audience.PUBLIC) / "manifest.json"
 
 
-def generation_files(var: Path, folder: str) -> Iterator[Path]:
-    """All files of a generation, sorted, the manifest left out."""
-    for audience in Audience:
-        base = index_root(var) / audience.value / folder
-        yield from sorted(path for path in base.rglob("*") if path.is_file() and path.name != MANIFEST)
+def site_file(var: Path, folder: str) -> Path:
+    """A `SiteState`."""
+    return generation_folder(var, folder, Audience.PUBLIC) / "site.json"
 
 
-@contextmanager
-def writable(var: Path) -> Iterator[None]:
-    """Turn the system's errors while writing below `var` into IndexNotWritable."""
-    try:
-        yield
-    except OSError as error:
-        where = error.filename or var
-        raise IndexNotWritable(f"{where}: cannot write the index: {error.strerror or error}") from error
+def agents_media_file(var: Path, folder: str) -> Path:
+    """`Media` that only agents may see."""
+    return generation_folder(var, folder, Audience.AGENT) / "media.json"
 
 
-# ---------------------------------------------------------------- write
+def media_folder(var: Path) -> Path:
+    """Files that articles show, named by their SHA-256."""
+    return var / "media"
 
 
-def write_manifest(var: Path, folder: str, manifest: Manifest) -> None:
-    file = manifest_file(var, folder)
-    file.write_bytes(msgspec.json.encode(manifest))
-    _sync(file)
+# ---------------------------------------------------------------- check
 
 
 def checksum(file: Path) -> FileSum:
+    """Size and SHA-256 of a file's contents."""
     with file.open("rb") as stream:
-        return FileSum(file.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return FileSum(stream.tell(), digest)
 
 
-def sync_files(var: Path, folder: str) -> None:
-    """Have a generation on disk before the pointer names it."""
-    folders = set()
-    for file in generation_files(var, folder):
-        _sync(file)
-        folders.add(file.parent)
-    for parent in folders:
-        _sync(parent)
-
-
-def switch(var: Path, folder: str) -> None:
-    """Make `folder` the live generation, atomically."""
-    root = index_root(var)
-    beside = root / f"{POINTER}.new"
-    beside.write_text(folder + "\n", "utf-8")
-    _sync(beside)
-    beside.replace(root / POINTER)
-    _sync(root)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-# ---------------------------------------------------------------- read
-
-
-def live_folder(var: Path) -> str:
-    """Folder of the live generation. Raises IndexMissing."""
-    try:
-        folder = (index_root(var) / POINTER).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise IndexMissing(
-            f"{index_root(var)}: there is no index yet; run `kb index` or `kb publish`"
-        ) from error
-    if not folder or "/" in folder or folder.startswith("."):
-        raise IndexDamaged(
-            f"{index_root(var) / POINTER}: does not name a generation; run `kb index --rebuild`"
-        )
-    return folder
+def self_sum(manifest: Manifest) -> str:
+    """What `manifest.sha256` should be."""
+    bare = msgspec.structs.replace(manifest, sha256="")
+    return hashlib.sha256(msgspec.json.encode(bare)).hexdigest()
 
 
 def read_manifest(var: Path, folder: str) -> Manifest:
@@ -176,36 +149,86 @@ def read_manifest(var: Path, folder: str) -> Manifest:
     file = manifest_file(var, folder)
     try:
         manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise IndexDamaged(f"{file}: the manifest cannot be read; run `kb index --rebuild`") from error
+    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
+        reason = getattr(error, "strerror", None) or str(error)
+        raise IndexDamaged(file, f"the manifest cannot be read ({reason})") from error
     if manifest.fingerprint != fingerprint():
-        raise IndexMismatch(
-            f"{file.parent}: was written with {manifest.fingerprint}, this is {fingerprint()}; run `kb index`"
-        )
+        raise IndexMismatch(file.parent, f"was written with {manifest.fingerprint}, this is {fingerprint()}")
+    if manifest.sha256 != self_sum(manifest):
+        raise IndexDamaged(file, "the manifest does not match its own checksum")
     return manifest
 
 
-def verify(var: Path, manifest: Manifest, contents: bool = True) -> None:
-    """Compare all files with the manifest; sizes only unless `contents`. Raises IndexDamaged."""
+def verify(var: Path, manifest: Manifest, durable: bool) -> None:
+    """Compare files with the manifest: contents, of Whoosh's (which nobody serves) only when `durable`.
+
+    Raises IndexDamaged. 100 MB take 0.1 s, and what is hard-linked twice is read once.
+    """
+    read: dict[tuple[int, int], FileSum] = {}
     for name, expected in manifest.files.items():
         file = index_root(var) / name
         try:
-            same = checksum(file) == expected if contents else file.stat().st_size == expected.size
+            status = file.stat()
+            inode = (status.st_dev, status.st_ino)
+            if status.st_size != expected.size:
+                raise IndexDamaged(file, f"has {status.st_size} bytes, not {expected.size}")
+            if "/whoosh/" in name and not durable:
+                continue
+            read[inode] = read.get(inode) or checksum(file)
         except OSError as error:
-            raise IndexDamaged(f"{file}: is missing from the index; run `kb index --rebuild`") from error
-        if not same:
-            raise IndexDamaged(f"{file}: does not match its checksum; run `kb index --rebuild`")
+            raise IndexDamaged(file, f"cannot be read ({error.strerror or error})") from error
+        if read[inode] != expected:
+            raise IndexDamaged(file, "does not match its checksum")
+
+
+# ---------------------------------------------------------------- open
+
+
+def live_folder(var: Path) -> str:
+    """Folder of the live generation. Raises IndexMissing, IndexDamaged."""
+    pointer = index_root(var) / POINTER
+    try:
+        folder = pointer.read_text("utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise IndexMissing(
+            f"{index_root(var)}: there is no index yet; run `kb index` or `kb publish`"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not text"
+        raise IndexDamaged(pointer, f"the pointer cannot be read ({reason})") from error
+    if not _FOLDER.fullmatch(folder):
+        raise IndexDamaged(pointer, "does not name a generation")
+    return folder
+
+
+def public_keys(var: Path, folder: str) -> frozenset[str]:
+    """Keys of the articles that a generation shows to everyone. Raises OSError and ValueError."""
+    state = msgspec.json.decode(site_file(var, folder).read_bytes(), type=SiteState)
+    shown = ((each, locale_folder(var, folder, Audience.PUBLIC, each)) for each in state.locales)
+    return frozenset(
+        f"{locale}/{article.decode()}"
+        for locale, here in shown
+        for article in Blob(here / "snapshot", "article_ids")
+    )
+
+
+def read_media(var: Path, folder: str) -> Media:
+    """All media of a generation. Raises OSError and ValueError."""
+    state = msgspec.json.decode(site_file(var, folder).read_bytes(), type=SiteState)
+    return state.media | msgspec.json.decode(agents_media_file(var, folder).read_bytes(), type=Media)
 
 
 class Generation:
     """One generation, opened for reading. Immutable; any number of threads may use it."""
 
-    def __init__(self, var: Path, folder: str, check_contents: bool = False) -> None:
-        """Raises IndexDamaged, IndexMismatch."""
+    def __init__(self, var: Path, folder: str, durable: bool = False) -> None:
+        """All that is served is compared with its checksums, Whoosh's files too when `durable`.
+
+        Raises IndexDamaged, IndexMismatch.
+        """
         self.folder = folder
         self.manifest = read_manifest(var, folder)
-        verify(var, self.manifest, contents=check_contents)
-        self._media = var / "media"
+        verify(var, self.manifest, durable)
         try:
             state = msgspec.json.decode(site_file(var, folder).read_bytes(), type=SiteState)
             synonyms = Synonyms(state.synonyms)
@@ -216,12 +239,13 @@ class Generation:
                 for locale in state.locales
                 for audience in Audience
             }
-        except (OSError, ValueError, msgspec.MsgspecError) as error:
-            raise IndexDamaged(f"{folder}: cannot be opened ({error}); run `kb index --rebuild`") from error
+            self._media = read_media(var, folder)
+        except (OSError, ValueError) as error:
+            raise IndexDamaged(self.manifest.generation, f"cannot be opened ({error})") from error
+        self._media_folder = media_folder(var)
         self.site = state.site
         self.locales = state.locales
         self.gone = frozenset(state.gone)
-        self._media_entries = state.media
         self._pins = {(pin.locale, _same_query(pin.query)): pin.articles for pin in state.site.pinned}
 
     @property
@@ -240,53 +264,88 @@ class Generation:
         """Raises KeyError for a locale without an index."""
         return self._snapshots[locale, audience]
 
+    def articles(self) -> Iterator[Article]:
+        """Every article of both audiences, by locale and id."""
+        for locale in self.locales:
+            snapshot = self.snapshot(locale, Audience.AGENT)
+            yield from map(snapshot.article, range(snapshot.meta.articles))
+
     def pinned(self, locale: str, text: str) -> tuple[str, ...]:
         """Ids of the articles that `kb.yml` puts first for exactly this query."""
         return self._pins.get((locale, _same_query(text)), ())
 
     def media(self, path: str) -> MediaFile | None:
-        entry = self._media_entries.get(path)
-        return None if entry is None else MediaFile(self._media / entry.sha256, entry.audience, entry.sha256)
+        entry = self._media.get(path)
+        return entry and MediaFile(self._media_folder / entry.sha256, entry.audience, entry.sha256)
 
 
 def _same_query(text: str) -> str:
     return " ".join(fold(text).text.split())
 
 
+def open_live(var: Path) -> Generation:
+    """The live generation, opened. Raises IndexMissing, IndexDamaged, IndexMismatch.
+
+    A builder may remove a folder between our reading its name and opening it; then the pointer names
+    another by now, and that is opened.
+    """
+    folder = live_folder(var)
+    while True:
+        try:
+            return Generation(var, folder)
+        except IndexDamaged:
+            named = live_folder(var)
+            if named == folder:
+                raise
+            folder = named
+
+
+# ---------------------------------------------------------------- follow
+
+
 class LiveIndex:
-    """The live generation of a state folder, followed by one `stat` a call."""
+    """The live generation of a state folder, followed by one `stat` a call. For any number of threads."""
 
     def __init__(self, var: Path) -> None:
         self._var = var
-        self._pointer = index_root(var) / POINTER
         self._lock = threading.Lock()
-        self._seen: tuple[int, int] | None = None
-        self._generation: Generation | None = None
+        # one reference, so that nobody sees the stamp of one generation beside another
+        self._followed: tuple[tuple[int, int] | None, Generation] | None = None
 
     def current(self) -> Generation:
-        """The live generation; a new one that cannot be opened leaves the old one serving.
+        """The live generation; a new one that cannot be opened leaves the old one serving, and is logged.
 
+        While a new one is opened, other calls wait for it, so none sees the old one afterwards.
         Raises IndexMissing, IndexDamaged, IndexMismatch when there is none to fall back on.
         """
-        try:
-            status = self._pointer.stat()
-            stamp: tuple[int, int] | None = (status.st_mtime_ns, status.st_ino)
-        except OSError:
-            stamp = None
-        generation = self._generation
-        if generation is not None and (stamp == self._seen or stamp is None):
-            return generation
-        with self._lock:
-            if self._generation is None or stamp != self._seen:
-                self._generation = self._open() or self._generation
-                self._seen = stamp
-            assert self._generation is not None
-            return self._generation
+        followed = self._followed
+        if followed is None or followed[0] != self._stamp():
+            with self._lock:
+                followed = self._followed = self._follow(self._followed)
+        return followed[1]
 
-    def _open(self) -> Generation | None:
+    def _follow(
+        self, followed: tuple[tuple[int, int] | None, Generation] | None
+    ) -> tuple[tuple[int, int] | None, Generation]:
+        stamp = self._stamp()
+        if followed is None:
+            return stamp, open_live(self._var)
+        if followed[0] == stamp:
+            return followed
+        generation = followed[1]
         try:
-            return Generation(self._var, live_folder(self._var))
-        except (IndexMissing, IndexDamaged, IndexMismatch):
-            if self._generation is None:
-                raise
+            # the pointer may have been replaced between the stamp and the last opening
+            if live_folder(self._var) != generation.folder:
+                generation = open_live(self._var)
+        except (IndexMissing, IndexDamaged, IndexMismatch) as error:
+            log = structlog.get_logger("kb")
+            log.error("the old index is kept", generation=generation.name, reason=str(error))
+        return stamp, generation
+
+    def _stamp(self) -> tuple[int, int] | None:
+        """Changes with every switch; None when the pointer is gone."""
+        try:
+            status = (index_root(self._var) / POINTER).stat()
+        except OSError:
             return None
+        return status.st_mtime_ns, status.st_ino

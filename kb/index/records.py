@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kb.index.schema import ArticleRecord, SectionRecord
 from kb.model import Article
 from kb.text.analyze import Token, analyze
@@ -12,11 +14,7 @@ Analysed = tuple[ArticleRecord, list[SectionRecord]]
 def records_of(article: Article) -> Analysed:
     """Cut an article into words: its own record and one a section."""
     sections: list[SectionRecord] = []
-    above: list[tuple[int, str]] = []
-    for ordinal, section in enumerate(article.sections):
-        above = [(level, title) for level, title in above if level < section.level]
-        heading = "\n".join([*(title for _, title in above), section.title])
-        above.append((section.level, section.title))
+    for ordinal, (section, heading) in enumerate(zip(article.sections, headings_texts(article), strict=True)):
         text = section.text
         if ordinal == 0 and article.description and article.description not in text:
             text = f"{article.description}\n{text}"
@@ -26,17 +24,24 @@ def records_of(article: Article) -> Analysed:
             )
         )
     questions = tuple(analyze(question) for question in article.questions)
-    tags = analyze("\n".join(_labels(article)))
+    tags = analyze(labels_text(article))
     return ArticleRecord(article, analyze(article.title), tags, questions), sections
 
 
-def _labels(article: Article) -> list[str]:
+def headings_texts(article: Article) -> Iterator[str]:
+    """The heading of each section below those above it, a line each."""
+    above: list[tuple[int, str]] = []
+    for section in article.sections:
+        above = [(level, title) for level, title in above if level < section.level]
+        yield "\n".join([*(title for _, title in above), section.title])
+        above.append((section.level, section.title))
+
+
+def labels_text(article: Article) -> str:
     """Tags, products, and the name of the manual: what an article is about, though its title may not say so."""
     names = [*article.products, article.manual.rpartition("/")[2]]
-    return [
-        *article.tags,
-        *(name.replace("-", " ").replace("_", " ") for name in dict.fromkeys(names) if name),
-    ]
+    words = (name.replace("-", " ").replace("_", " ") for name in dict.fromkeys(names) if name)
+    return "\n".join([*article.tags, *words])
 
 
 def field_tokens(name: str, owner: ArticleRecord, section: SectionRecord) -> list[Token]:

@@ -7,6 +7,7 @@ about deadlines in the article about refunds. Questions stand with the lead.
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from kb.model import Article
 from kb.text.analyze import ANALYZER_VERSION, Analysis
 
 SCHEMA_VERSION = "1"
-"""Raised by hand when documents, records or the weighting change shape."""
+"""Raised by hand when documents, records, the snapshot or the weighting change shape."""
 
 K1 = 1.2
 """BM25's saturation of repeated words: the textbook value; 0.9 to 1.6 differ by less than 0.003 here."""
@@ -72,14 +73,14 @@ def schema() -> fields.Schema:
         key=fields.ID(unique=False),
         section=fields.STORED,
         article=fields.STORED,
-        digest=fields.STORED,
         **scored,
     )
 
 
 def fingerprint() -> str:
-    """Of everything that makes two indexes incompatible."""
-    return f"schema {SCHEMA_VERSION}, analyzer {ANALYZER_VERSION}"
+    """Of everything that makes two indexes incompatible; the numbers above are compiled into impacts."""
+    numbers = zlib.crc32(repr((K1, FIELDS)).encode())
+    return f"schema {SCHEMA_VERSION}-{numbers:08x}, analyzer {ANALYZER_VERSION}"
 
 
 def idf(documents: int, frequency: int) -> float:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from whoosh.util.numeric import byte_to_length, length_to_byte
 
 from kb.index import grams, schema
 from kb.index.blob import Blob, load, offsets, save, save_blob
-from kb.index.records import field_tokens
+from kb.index.records import field_tokens, headings_texts, labels_text
 from kb.index.schema import ArticleRecord, Records, SectionRecord
 from kb.index.suggestions import SuggestionTable, compile_suggestions
 from kb.model import Article, Audience, Kind
@@ -40,7 +41,7 @@ Ints = npt.NDArray[np.int32]
 
 QUESTION_B = 0.6
 """Length discount of a single line of `questions`."""
-GRAM_B = 0.5
+GRAM_B = 0.75
 GRAM_BOOSTS = {"title": 2.0, "questions": 1.0, "headings": 1.5, "body": 1.0}
 """n-grams sum their counts over fields before they saturate once (BM25F as in the literature)."""
 
@@ -113,7 +114,9 @@ def compile_snapshot(records: Records, folder: Path, locale: str) -> Meta:
     _compile_grams(folder, owners, sections, questions)
     _compile_forward(folder, ids, sections)
     _compile_lexicon(folder, ids, records)
-    save_blob(folder, "surfaces", _surfaces(vocabulary, owners, sections))
+    written = _written(records)
+    save_blob(folder, "surfaces", [_surface(term, written.get(term)).encode() for term in vocabulary])
+    _compile_spellings(folder, ids, written)
     compile_suggestions(records, folder)
     names = _compile_facets(folder, records)
     meta = Meta(
@@ -292,22 +295,27 @@ def _compile_lexicon(folder: Path, ids: dict[str, int], records: Records) -> Non
     save(folder, "lexicon_terms", np.array([n for _, terms in entries for n in sorted(terms)], np.int32))
 
 
-def _surfaces(
-    vocabulary: Sequence[str], owners: Sequence[ArticleRecord], sections: Sequence[SectionRecord]
-) -> list[bytes]:
-    """How each term is written for people: パスワード for ぱすわーど, policies for polici."""
+def _written(records: Records) -> dict[str, Counter[str]]:
+    """The ways in which each term is written, with their counts: パスワード for ぱすわーど, policies for polici."""
     written: dict[str, Counter[str]] = {}
-    for owner, section in zip(owners, sections, strict=True):
-        texts = [(section.text, section.body)]
-        if section.ordinal == 0:
-            texts += [
-                (owner.article.title, owner.title),
-                *zip(owner.article.questions, owner.questions, strict=True),
-            ]
+    for record, parts in records:
+        article = record.article
+        texts = [(article.title, record.title), (labels_text(article), record.tags)]
+        texts += zip(article.questions, record.questions, strict=True)
+        texts += zip(headings_texts(article), (section.headings for section in parts), strict=True)
+        texts += [(section.text, section.body) for section in parts]
         for text, analysis in texts:
             for token in analysis.tokens:
                 written.setdefault(token.term, Counter())[text[token.start : token.end]] += 1
-    return [_surface(term, written.get(term)).encode() for term in vocabulary]
+    return written
+
+
+def _compile_spellings(folder: Path, ids: dict[str, int], written: dict[str, Counter[str]]) -> None:
+    """Every form in which a word in Latin script is written: what typos are compared with."""
+    forms = {form.lower(): ids[term] for term, forms in written.items() for form in forms}
+    latin = sorted(form for form in forms if form.isascii() and form.isalpha())
+    save_blob(folder, "spellings", [form.encode() for form in latin])
+    save(folder, "spelling_terms", np.array([forms[form] for form in latin], np.int32))
 
 
 def _surface(term: str, written: Counter[str] | None) -> str:
@@ -406,7 +414,7 @@ class Snapshot:
         self.forward_term: Ints = load(folder, "forward_term")
         self.forward_start: Ints = load(folder, "forward_start")
         self.forward_end: Ints = load(folder, "forward_end")
-        self.lexicon = Blob(folder, "lexicon")
+        self._lexicon = Blob(folder, "lexicon")
         self._lexicon_ptr = load(folder, "lexicon_terms_ptr")
         self._lexicon_terms = load(folder, "lexicon_terms")
         self.facets = {
@@ -416,10 +424,14 @@ class Snapshot:
         }
         self.suggestions = SuggestionTable(folder)
         self._surfaces = Blob(folder, "surfaces")
+        self._spellings = Blob(folder, "spellings")
+        self._spelling_terms = load(folder, "spelling_terms")
         self._cards = Blob(folder, "cards")
         self._articles = Blob(folder, "articles")
         self._article_ids = Blob(folder, "article_ids")
         self._passages = Blob(folder, "passages")
+        self.nearest: dict[str, tuple[str, int] | None] = {}
+        """What `kb.vocabulary.near` found, kept here so that it goes when this snapshot is replaced."""
         # small arrays that every query needs are held in memory
         self.section_article = np.repeat(
             np.arange(self.meta.articles, dtype=np.int32), np.diff(self.article_sections)
@@ -442,36 +454,30 @@ class Snapshot:
 
     @cached_property
     def latin_words(self) -> dict[str, int]:
-        """Words in Latin script as they are mostly written, with their numbers: what typos are compared with."""
-        words = ((self.surface(number).lower(), number) for number in range(self.meta.terms))
-        return {word: number for word, number in words if word.isascii() and word.isalpha()}
+        """Words in Latin script in all their written forms (policy, policies), in lower case, with their terms."""
+        return dict(zip(map(bytes.decode, self._spellings), self._spelling_terms.tolist(), strict=True))
 
     @cached_property
-    def kana_words(self) -> dict[str, int]:
-        """Kana words, and the readings of the others, with the number of the (most frequent) term."""
-        words = {
-            self.term_text(number): number
-            for number in range(self.meta.terms)
-            if is_kana(self.term_text(number))
+    def readings(self) -> dict[str, tuple[int, ...]]:
+        """Kana → the terms that are read or written like that, the most frequent first.
+
+        In memory, because a query in kana asks for every stretch of itself.
+        """
+        found: dict[str, list[int]] = {}
+        for reading, (start, end) in zip(self._lexicon, pairwise(self._lexicon_ptr.tolist()), strict=True):
+            found[reading.decode()] = self._lexicon_terms[start:end].tolist()
+        for number, term in enumerate(map(bytes.decode, self.terms)):
+            if is_kana(term):
+                found.setdefault(term, []).append(number)
+        df = self.df.tolist()
+        return {
+            kana: tuple(sorted(numbers, key=lambda number: -df[number])) for kana, numbers in found.items()
         }
-        for entry in range(len(self.lexicon)):
-            reading = self.lexicon[entry].decode()
-            words.setdefault(
-                reading, max((int(n) for n in self.spelled(reading)), key=lambda n: int(self.df[n]))
-            )
-        return words
 
     def gram(self, code: int) -> int:
         """Number of an n-gram, or -1."""
         place = int(np.searchsorted(self.gram_codes, np.uint64(code)))
         return place if place < len(self.gram_codes) and self.gram_codes[place] == np.uint64(code) else -1
-
-    def spelled(self, reading: str) -> Ints:
-        """Numbers of the terms that are read like this (hiragana)."""
-        place = self.lexicon.find(reading.encode())
-        if place < 0:
-            return np.empty(0, np.int32)
-        return np.asarray(self._lexicon_terms[self._lexicon_ptr[place] : self._lexicon_ptr[place + 1]])
 
     def card(self, article: int) -> Card:
         return _decode_card(self._cards[article])

@@ -142,8 +142,8 @@ STOP_WORDS = frozenset(
         "shouldnt",
         "im",
         "ive",
-        "ill",
-        "id",
+        "i'll",
+        "i'd",
         "youre",
         "youve",
         "hes",
@@ -164,7 +164,10 @@ STOP_WORDS = frozenset(
 )
 """Words that say nothing about the need. They are left out on both sides; character 4-grams still
 hold them, so a query of nothing else finds something. `no`, `not`, `after`, `want`, `need` stay: they
-tell one need from another ("do not want it any more")."""
+tell one need from another ("do not want it any more"). `id` and `ill` are words of their own (order ID)."""
+
+LONGEST = 64
+"""Letters of a term; more is no word but an encoded image, and the beginning tells it from others."""
 
 
 @lru_cache(maxsize=65536)
@@ -172,10 +175,14 @@ def term(word: str) -> str:
     """The index term of one folded word; empty when nothing is left."""
     if word.endswith("'s"):
         word = word[:-2]
-    word = word.replace("'", "")
+    word = word.replace("'", "")[:LONGEST]
     # Porter 2 is defined for a to z; numbers and article codes (k123) stay as they are
     return str(_porter2(word)) if word.isascii() and word.isalpha() else word
 
 
 def is_stop(word: str) -> bool:
-    return word.replace("'", "") in STOP_WORDS or (word.endswith("'s") and word[:-2] in STOP_WORDS)
+    return (
+        word in STOP_WORDS
+        or (word.replace("'", "") in STOP_WORDS)
+        or (word.endswith("'s") and word[:-2] in STOP_WORDS)
+    )

@@ -20,6 +20,8 @@ JAPANESE = re.compile(
     r"[\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 
+LONGEST = 64
+"""Characters of a term; a longer one is a row of unknown characters, not a word."""
 _CHUNK = 8000
 """Characters given to Sudachi at once; it refuses more than 49,149 bytes, four a character at most."""
 
@@ -146,4 +148,4 @@ def _hiragana(reading: str) -> str:
 @lru_cache(maxsize=65536)
 def term(normal: str) -> str:
     """The index term of a normalised form: katakana folds to hiragana, so that ゴミ finds ごみ."""
-    return to_hiragana(normal).lower()
+    return to_hiragana(normal).lower()[:LONGEST]

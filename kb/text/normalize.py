@@ -18,13 +18,22 @@ MAX_QUERY = 400
 _MAX_RAW_QUERY = 4 * MAX_QUERY
 """Checked before anything is normalised: NFKC may make 18 characters of one (U+FDFA)."""
 
-_CLUSTER = re.compile(r".[̀-゙゚ͯﾞﾟ]*", re.S)
-"""A character with the marks that NFKC may compose with it: half-width ﾊﾟ is one パ."""
+_INVISIBLE = r"\u00ad\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef"
+"""Soft hyphens, zero-width spaces and joiners, variation selectors: they part no words and mean nothing."""
+_MARKS = r"\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f"
+_CLUSTER = re.compile(rf".[{_MARKS}{_INVISIBLE}\u1160-\u11ff\uff9e\uff9f]*", re.S)
+"""A character with what NFKC may compose with it: half-width ﾊﾟ is one パ, Hangul letters one syllable."""
+_DROPPED = re.compile(rf"[{_MARKS}{_INVISIBLE}]")
+"""Left over after NFKC: the dot of İ in lower case, an accent that no letter has."""
 
+_JOINING = re.compile(rf"[{_MARKS}{_INVISIBLE}\u1100-\u11ff\uff9e\uff9f]")
+
+_WHITE_SPACE = "\t\n\v\f\r\x85"
+"""The controls that are white space; `str.split` takes four separators (U+001C …) for such, too."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _DASHES = str.maketrans(
-    dict.fromkeys("‐‑‒–—―−－", "-") | {"〜": "~", "～": "~", "’": "'", "‘": "'", "＇": "'"}
+    dict.fromkeys("‐‑‒–—―−－", "-") | {"〜": "~", "～": "~", "’": "'", "‘": "'", "＇": "'", "ς": "σ"}
 )
 
 
@@ -33,8 +42,15 @@ class Folded(NamedTuple):
     offsets: Sequence[int] | None
     """For each character of `text`, and its end, the position in the original; None: the same."""
 
-    def origin(self, position: int) -> int:
-        return position if self.offsets is None else self.offsets[position]
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Where a range of the folded text, not empty, stands in the original: characters with their marks."""
+        if self.offsets is None:
+            return start, end
+        last = self.offsets[end - 1]
+        # a part of what one character stood for (株式 of ㍿) is the whole character
+        while self.offsets[end] == last:
+            end += 1
+        return self.offsets[start], self.offsets[end]
 
 
 def fold(text: str) -> Folded:
@@ -43,14 +59,16 @@ def fold(text: str) -> Folded:
         return Folded(text.lower(), None)
     # the dictionary refuses lone surrogates; files may hold them through escapes
     text = text.encode("utf-8", "replace").decode("utf-8") if _has_surrogate(text) else text
-    if unicodedata.is_normalized("NFKC", text):
-        lower = text.lower()
+    if not _JOINING.search(text):
+        # nothing composes, so an equal length means one character for each: by far the most texts
+        lower = unicodedata.normalize("NFKC", text).lower()
         if len(lower) == len(text):
             return Folded(lower.translate(_DASHES), None)
     parts: list[str] = []
     offsets: list[int] = []
     for match in _CLUSTER.finditer(text):
         part = unicodedata.normalize("NFKC", match.group()).lower().translate(_DASHES)
+        part = part if part.isascii() else _DROPPED.sub("", part)
         parts.append(part)
         offsets.extend([match.start()] * len(part))
     offsets.append(len(text))
@@ -70,11 +88,12 @@ def clean_query(raw: str, field: str = "q") -> str:
         raise BadParameter(field, f"is longer than {MAX_QUERY} characters")
     if _has_surrogate(raw):
         raise BadParameter(field, "holds half a character (a lone surrogate)")
-    text = " ".join(unicodedata.normalize("NFKC", raw).split())
+    text = unicodedata.normalize("NFKC", raw)
     for character in text:
         # Cc: control; Cn with no assignment is left alone, new emoji arrive every year
-        if unicodedata.category(character) == "Cc":
+        if unicodedata.category(character) == "Cc" and character not in _WHITE_SPACE:
             raise BadParameter(field, f"holds the control character U+{ord(character):04X}")
+    text = " ".join(text.split())
     if not text:
         raise BadParameter(field, "is empty")
     if len(text) > MAX_QUERY:

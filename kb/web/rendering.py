@@ -19,7 +19,7 @@ from kb.web.languages import preferred
 from kb.web.parts import Parts
 from kb.web.reader import Shelf, audience_of, default_locale, generation_of, locales_of
 from kb.web.shapes import Problem
-from kb.web.texts import FALLBACK, Texts, texts_for
+from kb.web.texts import FALLBACK, Texts, languages, texts_for
 
 
 class Language(Struct, frozen=True):
@@ -68,20 +68,16 @@ class Pages:
     def problem(self, req: falcon.Request, problem: Problem) -> str:
         """The page for a failure: with the site's name and search box when there is an index."""
         shelf = self._shelf_for_problem(req)
-        locale = shelf.locale if shelf else preferred(req, ("ja", "en"), FALLBACK)
+        locale = shelf.locale if shelf else preferred(req, languages(), FALLBACK)
         texts = texts_for(locale)
-        key = (
-            str(problem.status)
-            if f"problem.{problem.status}" in texts
-            else "400"
-            if problem.status < 500
-            else "500"
-        )
+        key = str(problem.status)
+        if f"problem.{key}" not in texts:
+            key = "400" if problem.status < 500 else "500"
         values = {"problem": problem, "key": key, "robots": "noindex"}
         if shelf:
             return self.render(req, shelf, "problem.html", **values).decode()
-        frame = {"t": texts, "locale": locale, "site_name": texts("site"), "incident": "", "languages": [], "home": "",
-                 "here": "", "alternates": {}, "query": ""}  # fmt: skip
+        frame = {"t": texts, "locale": locale, "site_name": texts("site"), "incident": "", "languages": [],
+                 "home": "", "here": "", "alternates": {}, "query": ""}  # fmt: skip
         return self._templates.get_template("problem.html").render(frame | values)
 
     def home(self, locale: str) -> str:

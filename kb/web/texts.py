@@ -1,4 +1,4 @@
-"""The words of the pages themselves, a JSON file a language; templates say `t("key")`.
+"""The words of the pages themselves, a JSON file a language. Templates call it `t`.
 
 A site may have locales that these files do not: its pages then speak English around its own articles.
 """

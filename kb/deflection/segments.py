@@ -1,0 +1,135 @@
+"""Facts as lines of files, each with its checksum: what the spool writes and reads back. Called by `spool`.
+
+A worker owns the files `<owner>.<number>.facts` as long as it holds the lock on `<owner>.lock`; the kernel
+drops the lock when the process ends, however it ends, and whoever gets it then takes over the files.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from kb.deflection.facts import AnyFact, decode, encode
+
+SUFFIX = ".facts"
+_HEAD = 9
+"""Eight hexadecimal digits of CRC-32 and a space."""
+
+
+def line_of(fact: AnyFact) -> bytes:
+    """JSON never holds a raw line break, so a line is a fact."""
+    body = encode(fact)
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+class Batch(NamedTuple):
+    """Facts of consecutive lines, and where the next line begins."""
+
+    facts: list[AnyFact]
+    damaged: int
+    """Whole lines that could not be read."""
+    end: int
+
+
+def read_batch(file: Path, start: int, most: int) -> Batch:
+    """Up to `most` bytes of whole lines from `start`, at least one line; a line without its end is not there."""
+    with file.open("rb") as opened:
+        opened.seek(start)
+        data = opened.read(most)
+        if b"\n" not in data:
+            data += opened.readline()
+    data = data[: data.rfind(b"\n") + 1]
+    facts, damaged = [], 0
+    for line in data.splitlines():
+        fact = _fact(line)
+        if fact is None:
+            damaged += 1
+        else:
+            facts.append(fact)
+    return Batch(facts, damaged, start + len(data))
+
+
+def _fact(line: bytes) -> AnyFact | None:
+    body = line[_HEAD:]
+    try:
+        if int(line[: _HEAD - 1], 16) != zlib.crc32(body):
+            return None
+        fact: AnyFact = decode(body)
+    except (ValueError, msgspec.DecodeError):
+        return None
+    return fact
+
+
+class Owner:
+    """The right to a set of files; `close` gives it up."""
+
+    def __init__(self, folder: Path, name: str, descriptor: int) -> None:
+        self.folder = folder
+        self.name = name
+        self._descriptor = descriptor
+
+    @classmethod
+    def new(cls, folder: Path) -> Owner:
+        """A name nobody had before. Raises OSError."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        owner = cls.take(folder, name, create=True)
+        if owner is None:
+            raise OSError(f"{folder}/{name}.lock: cannot be locked")
+        return owner
+
+    @classmethod
+    def take(cls, folder: Path, name: str, *, create: bool = False) -> Owner | None:
+        """None when its owner lives, or another took it first."""
+        lock = folder / f"{name}.lock"
+        try:
+            descriptor = os.open(lock, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_ino == lock.stat().st_ino:
+                return cls(folder, name, descriptor)
+        except OSError:
+            pass  # locked, or removed by whoever emptied it
+        os.close(descriptor)
+        return None
+
+    def file(self, number: int) -> Path:
+        return self.folder / f"{self.name}.{number:08d}{SUFFIX}"
+
+    def files(self) -> list[Path]:
+        """In the order in which they were written."""
+        return sorted(self.folder.glob(f"{self.name}.*{SUFFIX}"))
+
+    def close(self, *, remove: bool) -> None:
+        """`remove` when nothing is left; else the next to look takes the files over."""
+        if remove:
+            (self.folder / f"{self.name}.lock").unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+
+def orphans(folder: Path) -> Iterator[Owner]:
+    """The owners that are gone and left something; each must be closed."""
+    for lock in sorted(folder.glob("*.lock")):
+        owner = Owner.take(folder, lock.stem)
+        if owner is not None:
+            yield owner
+
+
+def waiting_bytes(folder: Path) -> int:
+    """What is on disk and not yet in the store, of all workers."""
+    total = 0
+    for file in folder.glob(f"*{SUFFIX}"):
+        try:
+            total += file.stat().st_size
+        except FileNotFoundError:
+            continue  # delivered in this moment
+    return total

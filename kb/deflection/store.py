@@ -1,0 +1,282 @@
+"""The event store: facts in, facts out; the database that tickets and tokens live in, too.
+
+`kb.deflection.spool` appends, `outcomes` and `report` read. Opened in each process after it was forked;
+what a driver says is translated in `kb.deflection.engine`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+from sqlalchemy.dialects import postgresql, sqlite
+
+from kb.deflection import engine as engines
+from kb.deflection.facts import AnyFact, Fact, decode, encode
+from kb.deflection.retention import DAY_MS, day_of, summarised
+from kb.deflection.tables import daily, facts, forgotten, losses, marks, metadata
+from kb.errors import StoreDamaged
+
+_CHUNK = 500
+"""Names in one `IN (…)`: SQLite takes 32,766 parameters, and a statement of that length is slow to parse."""
+
+Row = tuple[str | int, ...]
+"""The columns of `facts` but `seq`."""
+
+_FIELDS = ("session", "intent", "search_id", "suggestion_id", "ticket", "article", "locale")
+
+_MIGRATION_LOCK = 0x6B622D6D  # any number that only we use
+
+
+def database_url(var: Path, setting: str = "") -> str:
+    """KB_DATABASE_URL, or the SQLite file of this state folder."""
+    return setting or f"sqlite:///{(var / 'kb.sqlite3').absolute()}"
+
+
+class EventStore:
+    """One database. Safe in threads; after a fork it opens connections of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = engines.parse(url)
+        self._engine: Engine | None = None
+        self._pid = 0
+        self._lock = threading.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        """For tables of your own. On SQLite each transaction takes the write lock; prefer `reading()`."""
+        with self._lock:
+            if self._engine is None or self._pid != os.getpid():
+                if self._engine is not None:
+                    self._engine.dispose(close=False)  # the parent's connections are the parent's
+                self._engine = engines.open_engine(self.url)
+                self._pid = os.getpid()
+            return self._engine
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.url.get_backend_name()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._engine is not None and self._pid == os.getpid():
+                self._engine.dispose()
+            self._engine = None
+
+    def __enter__(self) -> EventStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads; raises StoreUnavailable, StoreDamaged."""
+        with engines.translated(self.url), self.engine.execution_options(**engines.READING).begin() as found:
+            yield found
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction, committed durably when the block ends; raises also StoreReadOnly, StoreRefused."""
+        with engines.translated(self.url), self.engine.begin() as found:
+            yield found
+
+    def migrate(self) -> None:
+        """Create or upgrade the tables; raises StoreTooNew, StoreDamaged, StoreReadOnly, StoreUnavailable."""
+        from kb.deflection.migrate import upgrade  # alembic takes 0.2 s to import
+
+        engines.create_file(self.url)
+        with self.writing() as connection:
+            if self.dialect == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            upgrade(connection)
+
+    def insert(self, table: sa.Table) -> Any:
+        """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` of this database."""
+        return postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
+
+    def append(self, new: Sequence[AnyFact]) -> int:
+        """Store facts, all or none; those whose id is known are passed over. Returns how many were new.
+
+        Not stored either: what belongs to an erased session or ticket, and what is older than the last prune.
+        """
+        with self.writing() as connection:
+            rows = [_row(fact) for fact in self._wanted(connection, new)]
+            if not rows:
+                return 0
+            # by id: two writers of the same facts meet in the same order and cannot block each other
+            return _insert(connection, sorted(rows))
+
+    def _wanted(self, connection: Connection, new: Sequence[AnyFact]) -> list[AnyFact]:
+        horizon = _mark(connection, "pruned_before")
+        names = {(kind, name): _digest(name) for fact in new for kind, name in _persons(fact)}
+        gone: set[str] = set()
+        for chunk in _chunks(sorted(set(names.values()))):
+            gone.update(
+                connection.scalars(sa.select(forgotten.c.digest).where(forgotten.c.digest.in_(chunk)))
+            )
+        return [
+            fact
+            for fact in new
+            if fact.at >= horizon and not any(names[person] in gone for person in _persons(fact))
+        ]
+
+    def facts(
+        self, start_ms: int, end_ms: int, *, types: Collection[type[Fact]] | None = None
+    ) -> Iterator[AnyFact]:
+        """Facts with start <= at < end, by (at, id); `types=(SearchRan, TicketFiled)` only these."""
+        query = sa.select(facts.c.body).where(facts.c.at >= start_ms, facts.c.at < end_ms)
+        if types is not None:
+            query = query.where(facts.c.type.in_([each.__name__ for each in types]))
+        return self._stream(query.order_by(facts.c.at, facts.c.id))
+
+    def facts_of(self, *, sessions: Iterable[str] = (), tickets: Iterable[str] = ()) -> Iterator[AnyFact]:
+        """All facts of these sessions, and all that name these tickets, by (at, id)."""
+        found: dict[str, tuple[int, str]] = {}
+        with self.reading() as connection:
+            for column, names in ((facts.c.session, sessions), (facts.c.ticket, tickets)):
+                for chunk in _chunks(sorted(set(names) - {""})):
+                    query = sa.select(facts.c.id, facts.c.at, facts.c.body).where(column.in_(chunk))
+                    found.update((row.id, (row.at, row.body)) for row in connection.execute(query))
+        for key, (_, body) in sorted(found.items(), key=lambda item: (item[1][0], item[0])):
+            yield _fact(key, body)
+
+    def _stream(self, query: sa.Select[Any]) -> Iterator[AnyFact]:
+        with self.reading() as connection:
+            for row in connection.execute(query.execution_options(yield_per=1000)):
+                yield _fact("", row.body)
+
+    def forget_session(self, session: str) -> int:
+        """Erase a session from every table that has such a column; returns the rows deleted."""
+        return self._forget("session", session)
+
+    def forget_ticket(self, ticket: str) -> int:
+        """Erase a ticket, and the suggestions for its draft, whose query is the draft's subject."""
+        return self._forget("ticket", ticket)
+
+    def _forget(self, kind: str, name: str) -> int:
+        if not name:
+            return 0  # the empty name stands for nobody: facts without a session are not one person's
+        deleted = 0
+        with self.writing() as connection:
+            known = {"kind": kind, "digest": _digest(name), "at": time.time_ns() // 1_000_000}
+            connection.execute(self.insert(forgotten).values(known).on_conflict_do_nothing())
+            if kind == "ticket":
+                draft = sa.select(facts.c.suggestion_id)
+                draft = draft.where(facts.c.ticket == name, facts.c.suggestion_id != "")
+                shown = list(connection.scalars(draft))
+                deleted += connection.execute(
+                    sa.delete(facts).where(facts.c.suggestion_id.in_(shown))
+                ).rowcount
+            for table in reversed(metadata.sorted_tables):
+                if kind in table.c:
+                    deleted += connection.execute(sa.delete(table).where(table.c[kind] == name)).rowcount
+        self.vacuum()
+        return deleted
+
+    def prune(self, before_ms: int) -> int:
+        """Delete facts of the UTC days that ended by then, keeping `daily` counts; returns facts deleted."""
+        before = before_ms - before_ms % DAY_MS
+        with self.writing() as connection:
+            query = sa.select(facts.c.body).where(facts.c.at < before).order_by(facts.c.at)
+            rows = connection.execute(query.execution_options(yield_per=1000))
+            for row in summarised(_fact("", each.body) for each in rows):
+                connection.execute(self._adding(daily, row, ("facts", "sessions", "zero", "joined")))
+            deleted = int(connection.execute(sa.delete(facts).where(facts.c.at < before)).rowcount)
+            connection.execute(sa.delete(forgotten).where(forgotten.c.at < before))
+            insert = self.insert(marks).values(name="pruned_before", value=before)
+            newer = sa.case((marks.c.value > before, marks.c.value), else_=before)
+            connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"value": newer}))
+        self.vacuum()
+        return deleted
+
+    def note_losses(self, lost: dict[str, int], at_ms: int) -> None:
+        """Add to the counts of facts that could not be kept."""
+        with self.writing() as connection:
+            for reason, count in lost.items():
+                row = {"day": day_of(at_ms), "reason": reason, "facts": count}
+                connection.execute(self._adding(losses, row, ("facts",)))
+
+    def losses(self, start_day: str = "", end_day: str = "9999") -> dict[str, int]:
+        """Facts lost on the days start <= day < end (`2026-05-01`), by reason."""
+        query = sa.select(losses.c.reason, sa.func.sum(losses.c.facts)).group_by(losses.c.reason)
+        with self.reading() as connection:
+            rows = connection.execute(query.where(losses.c.day >= start_day, losses.c.day < end_day))
+            return {reason: int(count) for reason, count in rows}
+
+    def _adding(self, table: sa.Table, row: dict[str, Any], counts: Sequence[str]) -> Any:
+        statement = self.insert(table).values(row)
+        sums = {name: table.c[name] + statement.excluded[name] for name in counts}
+        return statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=sums)
+
+    def vacuum(self) -> None:
+        """Let nothing of deleted rows linger: SQLite's log is emptied, PostgreSQL's dead rows are cleared.
+
+        In SQLite the deleted bytes themselves were overwritten (`secure_delete`)."""
+        command = "PRAGMA wal_checkpoint(TRUNCATE)" if self.dialect == "sqlite" else "VACUUM"
+        with engines.translated(self.url), self.engine.connect() as connection:
+            raw = connection.execution_options(isolation_level="AUTOCOMMIT").connection
+            raw.cursor().execute(command)
+
+
+_COLUMNS = tuple(column.name for column in facts.c if column.name != "seq")
+_INSERT = {
+    "sqlite": f"INSERT INTO facts ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+    " ON CONFLICT (id) DO NOTHING",
+    # one statement with an array a column: three times as fast as one a row, and it says how many were new
+    "postgresql": f"INSERT INTO facts ({', '.join(_COLUMNS)}) SELECT * FROM unnest("
+    + ", ".join("%s::bigint[]" if name == "at" else "%s::text[]" for name in _COLUMNS)
+    + ") ON CONFLICT (id) DO NOTHING",
+}
+
+
+def _insert(connection: Connection, rows: list[Row]) -> int:
+    if connection.dialect.name == "sqlite":
+        return int(connection.exec_driver_sql(_INSERT["sqlite"], rows).rowcount)
+    columns = tuple(list(column) for column in zip(*rows, strict=True))
+    return int(connection.exec_driver_sql(_INSERT["postgresql"], columns).rowcount)
+
+
+def _row(fact: AnyFact) -> Row:
+    """A fact as a row; PostgreSQL's text takes no NUL, JSON writes it escaped."""
+    fields = [str(getattr(fact, name, "")).replace("\0", "") for name in _FIELDS]
+    head = (fact.id.replace("\0", ""), fact.at, type(fact).__name__, fact.reader.value, fact.entry.value)
+    return (*head, *fields, encode(fact).decode())
+
+
+def _fact(key: str, body: str) -> AnyFact:
+    try:
+        fact: AnyFact = decode(body)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise StoreDamaged(f"a fact in the database cannot be read: {key or body[:60]}: {error}") from error
+    return fact
+
+
+def _persons(fact: AnyFact) -> list[tuple[str, str]]:
+    names = (("session", fact.session), ("ticket", str(getattr(fact, "ticket", ""))))
+    return [(kind, name) for kind, name in names if name]
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()
+
+
+def _mark(connection: Connection, name: str) -> int:
+    return int(connection.scalar(sa.select(marks.c.value).where(marks.c.name == name)) or 0)
+
+
+def _chunks(names: list[str]) -> Iterator[list[str]]:
+    rest = iter(names)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk

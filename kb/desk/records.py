@@ -1,0 +1,111 @@
+"""What is kept of tickets, for `kb tickets`; trying again by hand; and the end of KB_TICKET_DAYS."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from kb.deflection.retention import DAY_MS
+from kb.deflection.store import EventStore
+from kb.desk.tables import ONCE, OUTBOX, TICKET, WRONG, now_ms
+from kb.errors import TicketNotFound
+
+KEY_DAYS = 7
+"""An Idempotency-Key is remembered so long; clients repeat within minutes."""
+STATUSES = ("pending", "delivered", "dead", "kept")
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """A row of `kb tickets`: a ticket and where it stands."""
+
+    id: str
+    filed_at: int
+    status: str
+    tries: int
+    due_at: int
+    ref: str
+    error: str
+    locale: str
+    subject: str
+    body: str
+    email: str
+
+
+class Wrong(Struct, frozen=True, kw_only=True):
+    """A row of `kb tickets --wrong`."""
+
+    at: int
+    locale: str
+    article: str
+    commit: str
+    owner: str
+    ticket: str
+    note: str
+
+
+def listing(store: EventStore, status: str = "", limit: int = 100) -> list[Listed]:
+    """Tickets, the newest first; `status` only those that are pending, delivered, dead or kept."""
+    query = (
+        sa.select(TICKET, OUTBOX.c.status, OUTBOX.c.tries, OUTBOX.c.due_at, OUTBOX.c.ref, OUTBOX.c.error)
+        .join(OUTBOX, (OUTBOX.c.id == TICKET.c.ticket) & (OUTBOX.c.kind == "ticket"))
+        .order_by(TICKET.c.filed_at.desc(), TICKET.c.ticket)
+        .limit(limit)
+    )
+    if status:
+        query = query.where(OUTBOX.c.status == status)
+    names = [name for name in Listed.__struct_fields__ if name != "id"]
+    with store.reading() as connection:
+        rows = connection.execute(query).all()
+    return [Listed(id=row.ticket, **{name: getattr(row, name) for name in names}) for row in rows]
+
+
+def counts(store: EventStore) -> dict[str, int]:
+    """Number of tickets by status."""
+    query = sa.select(OUTBOX.c.status, sa.func.count()).where(OUTBOX.c.kind == "ticket")
+    with store.reading() as connection:
+        return {status: int(number) for status, number in connection.execute(query.group_by(OUTBOX.c.status))}
+
+
+def wrong_articles(store: EventStore, limit: int = 100) -> list[Wrong]:
+    """What agents called wrong, the newest first."""
+    query = sa.select(WRONG).order_by(WRONG.c.at.desc(), WRONG.c.id).limit(limit)
+    with store.reading() as connection:
+        rows = connection.execute(query).all()
+    return [Wrong(**{name: getattr(row, name) for name in Wrong.__struct_fields__}) for row in rows]
+
+
+def retry(store: EventStore, key: str) -> None:
+    """Put a dead or kept parcel in line again; raises TicketNotFound when it is neither."""
+    again = {
+        # not 0: an earlier try may have arrived, and the adapters ask before a second one
+        "status": "pending", "due_at": now_ms(), "tries": sa.case((OUTBOX.c.tries > 0, 1), else_=0),
+        "claim": "", "claimed_until": 0, "settled_at": 0,
+    }  # fmt: skip
+    waiting = (OUTBOX.c.id == key) & OUTBOX.c.status.in_(("dead", "kept"))
+    with store.writing() as connection:
+        erased = sa.select(TICKET.c.ticket).where(TICKET.c.ticket == key, TICKET.c.erased_at > 0)
+        if connection.scalar(erased):
+            raise TicketNotFound(f"{key}: its words were erased")
+        if not connection.execute(sa.update(OUTBOX).where(waiting).values(again)).rowcount:
+            raise TicketNotFound(f"{key}: there is no ticket of this number that was given up or kept")
+
+
+def erase(store: EventStore, days: int) -> int:
+    """Empty the words of tickets that were delivered (or kept, without a desk) so many days ago.
+
+    What was not delivered is never erased here. Notes of keys that count no more go, too.
+    """
+    now = now_ms()
+    over = sa.select(OUTBOX.c.ticket).where(
+        OUTBOX.c.kind == "ticket",
+        OUTBOX.c.status.in_(("delivered", "kept")),
+        OUTBOX.c.settled_at <= now - days * DAY_MS,
+    )
+    empty = {"subject": "", "body": "", "email": "", "erased_at": now}
+    with store.writing() as connection:
+        change = sa.update(TICKET).where(TICKET.c.erased_at == 0, TICKET.c.ticket.in_(over)).values(empty)
+        erased = int(connection.execute(change).rowcount)
+        connection.execute(sa.delete(ONCE).where(ONCE.c.at < now - KEY_DAYS * DAY_MS))
+    if erased:
+        store.vacuum()
+    return erased

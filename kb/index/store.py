@@ -1,0 +1,247 @@
+"""The writing side of generations: one builder at a time, sealing, switching, and what is removed when.
+
+Called by the indexer only. What is kept beside the live generation: the one before it, and all that were
+live within a minute; but none that shows in public what the live one does not. So an article that was
+deleted, or became a draft or agents-only, is gone from `var/index/public` when the switch is done (the
+indexer rewrites its Whoosh folder for that, see `durable.update`). Workers that still have the old
+generation open are not disturbed: they mapped its files. What an article said before an edit may stay in
+deleted documents of Whoosh until its segments are merged; it was public then, and nothing serves it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from kb.errors import IndexDamaged, IndexLocked, IndexMismatch, IndexMissing, IndexNotWritable
+from kb.index import generation as generations
+from kb.index.generation import Manifest, Media, MediaEntry
+from kb.index.schema import fingerprint
+from kb.model import Audience
+
+KEEP_SECONDS = 60
+"""Generations that were live so lately are kept: somebody may be about to open one."""
+
+
+@contextmanager
+def writable(var: Path) -> Iterator[None]:
+    """Turn the system's errors while writing below `var` into IndexNotWritable."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or var
+        raise IndexNotWritable(f"{where}: cannot write the index: {error.strerror or error}") from error
+
+
+@contextmanager
+def locked(var: Path) -> Iterator[None]:
+    """One build at a time, beginning without what a killed one left; the lock goes with its process.
+
+    Raises IndexLocked.
+    """
+    root = generations.index_root(var)
+    make_folder(root)
+    with (root / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise IndexLocked(f"{root}: another process is building the index") from error
+        _remove_unfinished(var)
+        yield
+
+
+# ---------------------------------------------------------------- folders
+
+
+def make_folder(path: Path) -> None:
+    """With those above it that are missing, each for its owner alone."""
+    for folder in reversed([path, *path.parents]):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def link_all(source: Path, target: Path) -> None:
+    """A new folder with the same files, which never change; without Whoosh's lock."""
+    target.mkdir(mode=0o700)
+    for file in source.iterdir():
+        if file.name.endswith("LOCK"):
+            continue
+        try:
+            os.link(file, target / file.name)
+        except OSError:
+            # file systems without hard links
+            shutil.copy2(file, target / file.name)
+
+
+def free_folder(var: Path, name: str) -> str:
+    """`name`, or `name~2` … when a generation of that name lies there already (a rebuild)."""
+    taken = folders(var)
+    number, folder = 1, name
+    while folder in taken:
+        number += 1
+        folder = f"{name}~{number}"
+    return folder
+
+
+def folders(var: Path) -> set[str]:
+    """Folders of all generations, whole or not."""
+    bases = [generations.generation_folder(var, "", audience) for audience in Audience]
+    return {path.name for base in bases if base.is_dir() for path in base.iterdir() if path.is_dir()}
+
+
+def remove(var: Path, folder: str) -> None:
+    """Remove a generation, its manifest first: should this be interrupted, the next build goes on with it."""
+    generations.manifest_file(var, folder).unlink(missing_ok=True)
+    for audience in Audience:
+        shutil.rmtree(generations.generation_folder(var, folder, audience), ignore_errors=True)
+
+
+def is_live(var: Path, folder: str) -> bool:
+    """Whether the pointer names this folder."""
+    try:
+        return generations.live_folder(var) == folder
+    except (IndexMissing, IndexDamaged):
+        return False
+
+
+# ---------------------------------------------------------------- seal, switch
+
+
+def seal(var: Path, folder: str, name: str, commit: str, previous: Manifest | None) -> None:
+    """Bring a generation to the disk whole, with its manifest; what is linked to `previous` was checked there."""
+    root = generations.index_root(var)
+    known = {_inode(root / path): found for path, found in previous.files.items()} if previous else {}
+    places = [generations.generation_folder(var, folder, audience) for audience in Audience]
+    files = sorted(path for place in places for path in place.rglob("*") if path.is_file())
+    sums = {
+        str(file.relative_to(root)): known.get(_inode(file)) or generations.checksum(file) for file in files
+    }
+    manifest = Manifest(
+        generation=name, fingerprint=fingerprint(), created=datetime.now(UTC), commit=commit, files=sums
+    )
+    signed = msgspec.structs.replace(manifest, sha256=generations.self_sum(manifest))
+    file = generations.manifest_file(var, folder)
+    file.write_bytes(msgspec.json.encode(signed))
+    inner = [path for place in places for path in place.rglob("*") if path.is_dir()]
+    for path in [*files, file, *inner, *places, *(place.parent for place in places), root]:
+        _sync(path)
+
+
+def switch(var: Path, folder: str) -> None:
+    """Make `folder` the live generation, atomically."""
+    root = generations.index_root(var)
+    beside = root / f"{generations.POINTER}.new"
+    beside.write_text(folder + "\n", "utf-8")
+    _sync(beside)
+    beside.replace(root / generations.POINTER)
+    _sync(root)
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# ---------------------------------------------------------------- remove
+
+
+def _remove_unfinished(var: Path) -> None:
+    """What a killed build left: folders without a manifest, or whole but newer than the live one."""
+    made = _made(var)
+    try:
+        live = made.get(generations.live_folder(var))
+    except (IndexMissing, IndexDamaged):
+        live = None
+    for folder in folders(var):
+        if folder not in made or (live is not None and made[folder] > live):
+            remove(var, folder)
+
+
+def prune(var: Path) -> None:
+    """Remove generations that nobody reads any more, and media that none of the others shows."""
+    live = generations.live_folder(var)
+    shown = generations.public_keys(var, live)
+    made = _made(var)
+    order = sorted(made, key=lambda folder: made[folder])
+    now = time.time()
+    # each was live until the next was made; the one before the live one always stays
+    for number, (folder, following) in enumerate(zip(order, order[1:], strict=False)):
+        lately = now - made[following] <= KEEP_SECONDS or number == len(order) - 2
+        if not (lately and _shows_no_more(var, folder, shown)):
+            remove(var, folder)
+    _prune_media(var)
+
+
+def _made(var: Path) -> dict[str, float]:
+    """When each whole generation was made, in seconds since 1970."""
+    files = {folder: generations.manifest_file(var, folder) for folder in folders(var)}
+    return {folder: file.stat().st_mtime for folder, file in files.items() if file.exists()}
+
+
+def _shows_no_more(var: Path, folder: str, shown: frozenset[str]) -> bool:
+    """Whether all that a generation shows in public is in `shown`; not when it cannot be told."""
+    try:
+        generations.read_manifest(var, folder)
+        return generations.public_keys(var, folder) <= shown
+    except (IndexDamaged, IndexMismatch, OSError, ValueError):
+        return False
+
+
+# ---------------------------------------------------------------- media
+
+
+def store_media(root: Path, audiences: Mapping[str, Audience], var: Path) -> Media:
+    """Copy files that articles show to var/media, named by content; those that are there stay."""
+    store = generations.media_folder(var)
+    make_folder(store)
+    entries: Media = {}
+    for path, audience in audiences.items():
+        try:
+            found = generations.checksum(root / path)
+        except OSError:
+            continue  # gone since the tree was read: `kb check` names it, the page shows its alt text
+        stored = store / found.sha256
+        if stored.exists() and stored.stat().st_size == found.size:
+            entries[path] = MediaEntry(found.sha256, audience)
+        else:
+            entries[path] = MediaEntry(_copy(root / path, store), audience)
+    _sync(store)
+    return entries
+
+
+def _copy(source: Path, store: Path) -> str:
+    """Returns the SHA-256 of what was copied: the source may just have been written."""
+    beside = store / "new"
+    shutil.copyfile(source, beside)
+    _sync(beside)
+    digest = generations.checksum(beside).sha256
+    beside.replace(store / digest)
+    return digest
+
+
+def _prune_media(var: Path) -> None:
+    try:
+        kept = {
+            entry.sha256 for folder in _made(var) for entry in generations.read_media(var, folder).values()
+        }
+    except (OSError, ValueError):
+        return  # a damaged generation is kept: what it shows cannot be told
+    for file in generations.media_folder(var).iterdir():
+        if file.name not in kept and file.is_file():
+            file.unlink()

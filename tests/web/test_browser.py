@@ -1,0 +1,93 @@
+"""A reader with a phone, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import pytest
+
+from kb.api import create_app
+from kb.index.generation import LiveIndex
+from kb.web.parts import Parts
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="pip install pytest-playwright")
+
+CHROMIUM = Path("/usr/bin/chromium")
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="apt-get install chromium fonts-noto-cjk")
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(var: Path) -> Iterator[str]:
+    server: WSGIServer = make_server(
+        "127.0.0.1", 0, create_app(Parts(live=LiveIndex(var))), handler_class=Quiet
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, object]:
+    return {"executable_path": str(CHROMIUM), "args": ["--no-sandbox"]}
+
+
+@pytest.fixture(
+    params=[(360, True), (360, False), (1280, True)], ids=["phone", "phone-without-scripts", "desktop"]
+)
+def browser_context_args(request: pytest.FixtureRequest) -> dict[str, object]:
+    width, scripts = request.param
+    return {"viewport": {"width": width, "height": 740}, "locale": "ja-JP", "java_script_enabled": scripts}
+
+
+@pytest.fixture
+def page(page):
+    page.set_default_timeout(10_000)
+    return page
+
+
+def test_a_reader_searches_and_opens_the_right_section(site, page):
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.goto(site + "/")
+    assert page.url == f"{site}/ja/"
+    page.get_by_role("searchbox", name="ヘルプを検索").fill("返金の期限")
+    page.get_by_role("button", name="検索").click()
+    page.get_by_role("link", name=re.compile("返金について.*返金の期限")).click()
+    assert page.url.startswith(f"{site}/ja/articles/returns/refund#")
+    sync_api.expect(page.get_by_role("heading", name="返金の期限")).to_be_in_viewport()
+    page.get_by_role("link", name="English").click()
+    sync_api.expect(page.get_by_role("heading", level=1)).to_have_text("When you get your refund")
+    assert problems == []
+
+
+def test_no_page_is_wider_than_the_screen(site, page):
+    for path in (
+        "/ja/",
+        "/ja/search?q=返金",
+        "/ja/search?q=" + "a" * 300,
+        "/ja/articles/returns/refund",
+        "/ja/contact",
+        "/ja/nope",
+    ):
+        page.goto(site + path)
+        wide = page.locator("html").bounding_box()
+        assert wide
+        assert wide["width"] <= page.viewport_size["width"]
+
+
+def test_the_keyboard_reaches_the_content_first(site, page):
+    page.goto(f"{site}/ja/articles/returns/refund")
+    page.keyboard.press("Tab")
+    sync_api.expect(page.get_by_role("link", name="本文へ移動")).to_be_focused()
+    page.keyboard.press("Enter")
+    sync_api.expect(page.locator("#main")).to_be_focused()

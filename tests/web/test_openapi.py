@@ -1,0 +1,67 @@
+"""The description and the application must agree: by comparing the tables, and by asking at random."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from kb.api import create_app, routes
+from kb.index.generation import LiveIndex
+from kb.web.openapi import OPERATIONS, document
+from kb.web.parts import Parts
+from kb.web.rendering import Pages
+
+schemathesis = pytest.importorskip("schemathesis", reason="pip install schemathesis")
+
+
+# not schemathesis.pytest: its plugin breaks with pytest 9.2 ('Function' object has no attribute '_nodeid')
+GOOD, BAD = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
+ASKED = [(each.path, GOOD) for each in OPERATIONS] + [
+    (each.path, BAD) for each in OPERATIONS if each.params or "{" in each.path
+]
+
+
+@pytest.mark.parametrize(("path", "mode"), ASKED)
+def test_answers_keep_to_their_description(var, path, mode):
+    described = schemathesis.openapi.from_wsgi("/openapi.json", create_app(Parts(live=LiveIndex(var))))
+    operation = described[path]["GET"]
+
+    @given(operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=40, deadline=timedelta(seconds=2), suppress_health_check=list(HealthCheck), database=None
+    )
+    def ask(case):
+        case.call_and_validate()
+
+    ask()
+
+
+def test_every_address_of_the_api_is_described_and_nothing_else(client, var):
+    parts = Parts(live=LiveIndex(var))
+    served = {
+        re.sub(r"{article_id:path}", "{id}", path)
+        for path in routes(parts, Pages(parts))
+        if path.startswith(("/api/", "/healthz", "/readyz", "/version"))
+    }
+    described = {each.path for each in OPERATIONS}
+    assert described == served | {"/api/v1/articles/{locale}/{id}/related"}
+
+
+def test_the_description_names_bounds_and_the_locales_that_are_served(client):
+    found = client.simulate_get("/openapi.json").json
+    assert found["openapi"].startswith("3.1")
+    parameters = {
+        each["name"]: each["schema"] for each in found["paths"]["/api/v1/search"]["get"]["parameters"]
+    }
+    assert parameters["locale"] == {"type": "string", "enum": ["ja", "en"], "default": "ja"}
+    assert (parameters["limit"]["minimum"], parameters["limit"]["maximum"]) == (1, 50)
+    assert parameters["q"]["maxLength"] == 400
+
+
+def test_every_reference_of_the_description_resolves():
+    text = str(document("", ("ja",), "ja"))
+    schemas = document("", ("ja",), "ja")["components"]["schemas"]
+    assert set(re.findall(r"#/components/schemas/(\w+)", text)) <= schemas.keys()

@@ -1,0 +1,145 @@
+"""The real thing: gunicorn in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import quote
+
+import pytest
+
+from kb.content.tree import read_tree
+from kb.errors import PortTaken
+from kb.indexer import build
+from kb.serve import bind, check_address, load_settings, serve
+from kb.settings import Settings
+from tests.web.conftest import write_tree
+
+START = """
+import sys
+from pathlib import Path
+from kb.serve import serve
+from kb.settings import load
+serve(Path(sys.argv[1]), "127.0.0.1", 0, load())
+"""
+
+
+class Running:
+    def __init__(self, var: Path, log: Path) -> None:
+        environment = {**os.environ, "KB_WORKERS": "2", "KB_THREADS": "2"}
+        self.log = log
+        with log.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", START, str(var)],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=environment,
+            )
+        assert self.process.stdout
+        self.said = self.process.stdout.readline().decode()
+        self.url = self.said.split()[3]
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+                return answer.status, answer.read()
+        except HTTPError as error:
+            return error.code, error.read()
+
+    def raw(self, request: bytes) -> bytes:
+        host, port = self.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(request)
+            return connection.recv(65536)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[Running, Path, Path]]:
+    tree, var = write_tree(tmp_path / "articles"), tmp_path / "var"
+    build(read_tree(tree), var, processes=1)
+    service = Running(var, tmp_path / "log")
+    yield service, tree, var
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(20) == 0
+
+
+def test_it_says_where_it_serves_follows_new_generations_and_refuses_cleanly(running):
+    service, tree, var = running
+    assert service.said == f"kb is serving {service.url} (Ctrl-C stops)\n"
+    status, body = service.get("/api/v1/search?q=" + quote("返金"))
+    assert status == 200
+    assert json.loads(body)["total"] >= 2
+
+    # a new generation reaches every worker without a restart
+    (tree / "ja/returns/new.md").write_text("# 孔雀の返品\n\n孔雀は返品できません。\n", "utf-8")
+    build(read_tree(tree), var, processes=1)
+    for _ in range(20):
+        assert json.loads(service.get("/api/v1/search?q=" + quote("孔雀"))[1])["total"] == 1
+
+    # what never reaches the application is refused the same way
+    long_line = service.raw(b"GET /?q=" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert long_line.startswith(b"HTTP/1.1 414 ")
+    assert b"application/problem+json" in long_line
+    headers = service.raw(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 9000 + b"\r\n\r\n")
+    assert headers.startswith(b"HTTP/1.1 431 ")
+    assert service.raw(b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    assert service.raw(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n").startswith(
+        b"HTTP/1.1 400 "
+    )
+    chunked = b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    assert service.raw(chunked).startswith(b"HTTP/1.1 411 ")
+    japanese = quote("返" * 400)
+    assert service.get(f"/api/v1/search?q={japanese}")[0] == 200
+
+    # all workers count together
+    metrics = service.get("/metrics")[1].decode()
+    assert 'kb_http_requests_total{method="GET",route="/api/v1/search",status="200"} 22.0' in metrics
+    log = service.log.read_text("utf-8")
+    assert "127.0.0.1" not in log
+    assert "孔雀" not in log
+    assert "Traceback" not in log
+
+
+def test_it_waits_for_an_index_and_serves_it_when_it_comes(tmp_path):
+    service = Running(tmp_path / "var", tmp_path / "log")
+    try:
+        assert service.get("/healthz")[0] == 200
+        assert service.get("/readyz")[0] == 503
+        build(read_tree(write_tree(tmp_path / "articles")), tmp_path / "var", processes=1)
+        assert service.get("/readyz")[0] == 200
+    finally:
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(20) == 0
+
+
+def test_a_taken_port_is_told_before_anything_starts(tmp_path):
+    with bind("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        started = time.monotonic()
+        with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port}: Address already in use"):
+            serve(tmp_path, "127.0.0.1", port, Settings())
+        assert time.monotonic() - started < 1
+
+
+def test_the_command_line_may_name_the_number_of_workers(monkeypatch):
+    monkeypatch.setenv("KB_WORKERS", "3")
+    assert load_settings(None).workers == 3
+    assert load_settings(1).workers == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("no.such.host.invalid", 0), ("127.0.0.1", 70000), ("192.0.2.1", 0)]
+)
+def test_an_address_that_cannot_be_served_is_told_in_one_line(host, port):
+    with pytest.raises(PortTaken) as raised:
+        check_address(host, port)
+    assert "\n" not in str(raised.value)
