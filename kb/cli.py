@@ -6,17 +6,14 @@ A failure that a person can be told about is one line on standard error and exit
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from kb import __version__, evaluate, indexer
+from kb import __version__, evaluate, indexer, publish_cli
 from kb.content.check import check as check_tree
 from kb.content.findings import to_github, to_json, to_sarif, to_text
 from kb.content.tree import read_tree
@@ -24,18 +21,11 @@ from kb.errors import ArticleNotFound, BadParameter, IndexMissing, KbError
 from kb.explain import Explanation, explain
 from kb.index.generation import Generation, live_folder
 from kb.model import Audience, Finding, Severity, Tree
+from kb.records_cli import forget, prune, token
 from kb.search import MAX_LIMIT, Query, Results, search
+from kb.terminal import ARTICLES, LOCALE, VAR, err, out, progress
 from kb.text.normalize import clean_query
 
-_ARTICLES = click.option("--articles", type=click.Path(path_type=Path), help="Folder of Markdown articles.")
-_VAR = click.option(
-    "--var",
-    type=click.Path(path_type=Path),
-    default=Path("var"),
-    show_default=True,
-    help="Folder of all state.",
-)
-_LOCALE = click.option("--locale", help="Locale of files outside the locale folders; of the query.")
 _AUDIENCE = click.option(
     "--audience", type=click.Choice([a.value for a in Audience]), default="public", show_default=True
 )
@@ -47,14 +37,18 @@ _FORMATS: dict[str, Callable[[Sequence[Finding]], str]] = {
     "sarif": lambda findings: to_sarif(findings, __version__),
 }
 
-_out = Console(soft_wrap=True, highlight=False)
-_err = Console(stderr=True, soft_wrap=True, highlight=False)
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__)
 def cli() -> None:
     """A self-service knowledge base: Markdown in, ranked answers out."""
+
+
+for _command in publish_cli.COMMANDS:
+    cli.add_command(_command)
+
+
+for _each in (token, forget, prune):
+    cli.add_command(_each)
 
 
 def main() -> None:
@@ -67,9 +61,9 @@ def main() -> None:
 
 
 @cli.command()
-@_ARTICLES
-@_VAR
-@_LOCALE
+@ARTICLES
+@VAR
+@LOCALE
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer; default KB_WORKERS.")
@@ -97,9 +91,9 @@ def _has_index(var: Path) -> bool:
 
 
 @cli.command()
-@_ARTICLES
-@_VAR
-@_LOCALE
+@ARTICLES
+@VAR
+@LOCALE
 @click.option("--rebuild", is_flag=True, help="Analyse everything again, whatever stands.")
 def index(articles: Path | None, var: Path, locale: str | None, rebuild: bool) -> None:
     """Build the next generation of the index beside the live one and switch to it."""
@@ -108,7 +102,7 @@ def index(articles: Path | None, var: Path, locale: str | None, rebuild: bool) -
 
 def _build(articles: Path, var: Path, locale: str | None, rebuild: bool) -> Tree:
     """Read, index, and say what was done."""
-    with _progress() as step:
+    with progress() as step:
         known = None if rebuild else indexer.known_articles(var)
         tree = read_tree(
             articles, locale=locale, known=known, processes=2, progress=lambda d, n: step("reading", d, n)
@@ -116,14 +110,14 @@ def _build(articles: Path, var: Path, locale: str | None, rebuild: bool) -> Tree
         summary = indexer.build(tree, var, rebuild=rebuild, progress=step)
     for finding in tree.findings:
         if finding.severity is Severity.ERROR:
-            _err.print(str(finding), style="red", markup=False)
+            err.print(str(finding), style="red", markup=False)
     warnings = sum(finding.severity is Severity.WARNING for finding in tree.findings)
     if summary.rebuilt_because and not rebuild:
-        _err.print(f"everything was analysed again: {summary.rebuilt_because}", style="yellow", markup=False)
+        err.print(f"everything was analysed again: {summary.rebuilt_because}", style="yellow", markup=False)
     left = "".join(f", {count} {reason}" for reason, count in sorted(summary.left_out.items()))
     skipped = tree.files - len(tree.articles)
     did = "nothing changed" if summary.unchanged else f"{summary.changed} analysed, {summary.removed} removed"
-    _out.print(
+    out.print(
         f"{summary.articles} articles, {summary.sections} sections ({did}) in {summary.seconds:.1f} s; "
         f"{tree.files} files, {skipped} skipped{left}"
         + (f"; {warnings} warnings, see `kb check`" if warnings else ""),
@@ -132,25 +126,10 @@ def _build(articles: Path, var: Path, locale: str | None, rebuild: bool) -> Tree
     return tree
 
 
-@contextmanager
-def _progress() -> Iterator[indexer.Progress]:
-    """A progress bar on a terminal, nothing elsewhere: `with _progress() as step: step("reading", 3, 10)`."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
-
-        def step(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=done, total=total)
-
-        yield step
-
-
 @cli.command("search")
 @click.argument("query")
-@_VAR
-@_LOCALE
+@VAR
+@LOCALE
 @_AUDIENCE
 @click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=10, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The hits as JSON.")
@@ -177,21 +156,21 @@ def search_command(
 
 def _print_results(results: Results, why: dict[str, Explanation]) -> None:
     if results.corrected:
-        _out.print(
+        out.print(
             f"nothing matches as typed; searched for: {results.corrected.query}", style="yellow", markup=False
         )
-    _out.print(f"{results.total} articles match", style="dim")
+    out.print(f"{results.total} articles match", style="dim")
     for place, hit in enumerate(results.hits, 1):
         anchor = f"#{hit.section.anchor}" if hit.section.anchor else ""
-        _out.print(f"{place:2}  {hit.score:7.2f}  {hit.card.id}{anchor}", style="bold", markup=False)
-        _out.print(f"    {hit.card.title} — {hit.snippet.text}", markup=False)
+        out.print(f"{place:2}  {hit.score:7.2f}  {hit.card.id}{anchor}", style="bold", markup=False)
+        out.print(f"    {hit.card.title} — {hit.snippet.text}", markup=False)
         if hit.card.id in why:
             _print_parts(why[hit.card.id])
 
 
 def _print_parts(explanation: Explanation) -> None:
     for part in sorted(explanation.parts, key=lambda part: -part.score):
-        _out.print(
+        out.print(
             f"      {part.score:7.2f}  {part.kind:9} {part.field:9} {part.term}", style="dim", markup=False
         )
 
@@ -199,8 +178,8 @@ def _print_parts(explanation: Explanation) -> None:
 @cli.command()
 @click.argument("article_id", metavar="ID")
 @click.argument("query")
-@_VAR
-@_LOCALE
+@VAR
+@LOCALE
 @_AUDIENCE
 def why(article_id: str, query: str, var: Path, locale: str | None, audience: str) -> None:
     """Why article ID is, or is not, among the first ten for QUERY."""
@@ -214,22 +193,22 @@ def why(article_id: str, query: str, var: Path, locale: str | None, audience: st
     text = clean_query(query, "QUERY")
     found = explain(snapshot, text, number)
     place = f"rank {found.rank}" if found.rank else "no match"
-    _out.print(f"{locale}/{article_id}: {place}, score {found.score:.2f}", style="bold", markup=False)
+    out.print(f"{locale}/{article_id}: {place}, score {found.score:.2f}", style="bold", markup=False)
     if generation.pinned(locale, text):
-        _out.print(f"pinned first for this query: {', '.join(generation.pinned(locale, text))}", markup=False)
+        out.print(f"pinned first for this query: {', '.join(generation.pinned(locale, text))}", markup=False)
     _print_parts(found)
     if found.missing:
-        _out.print(f"not in it: {', '.join(found.missing)}", markup=False)
+        out.print(f"not in it: {', '.join(found.missing)}", markup=False)
     if not found.strict:
-        _out.print("no word of the query matches strictly, so every strict match stands above it")
+        out.print("no word of the query matches strictly, so every strict match stands above it")
     for name, score in found.above:
-        _out.print(f"above it: {score:7.2f}  {name}", markup=False)
+        out.print(f"above it: {score:7.2f}  {name}", markup=False)
 
 
 @cli.command("eval")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
-@_ARTICLES
-@_VAR
+@ARTICLES
+@VAR
 @click.option(
     "--ranks", type=click.Path(path_type=Path), help="Also write the rank of every query to this file."
 )
@@ -245,7 +224,7 @@ def eval_command(path: Path | None, articles: Path | None, var: Path, ranks: Pat
             tree = _build(articles or Path("articles"), var, None, rebuild=False)
             judged = evaluate.golden(tree) if path is None else evaluate.read_truth(path)
         generation = Generation(var, live_folder(var))
-        with _progress() as step:
+        with progress() as step:
             done = iter(range(1, len(judged) + 1))
             found = evaluate.ranks(generation, judged, lambda: step("searching", next(done), len(judged)))
     _print_scores(evaluate.scores(found))
@@ -255,7 +234,7 @@ def eval_command(path: Path | None, articles: Path | None, var: Path, ranks: Pat
     if path is None:
         for rank in lost:
             expected = ", ".join(rank.judged.articles)
-            _err.print(
+            err.print(
                 f"golden query lost: {rank.judged.locale} {rank.judged.query!r}: {expected} at rank {rank.rank or '> 50'}",
                 style="red",
                 markup=False,
@@ -268,13 +247,13 @@ def _print_scores(scores: evaluate.Scores) -> None:
     table = Table("queries", "nDCG@10", "MRR@10", "P@1", "success@3", "success@10")
     figures = (scores.ndcg10, scores.mrr10, scores.p1, scores.s3, scores.s10)
     table.add_row(str(scores.queries), *(f"{figure:.4f}" for figure in figures))
-    _out.print(table)
+    out.print(table)
 
 
 @cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@_ARTICLES
-@_LOCALE
+@ARTICLES
+@LOCALE
 @click.option("--format", "form", type=click.Choice(sorted(_FORMATS)), default="text", show_default=True)
 @click.option("--strict", is_flag=True, help="Warnings fail, too.")
 def check(
@@ -295,7 +274,7 @@ def check(
 
 def _open(var: Path, locale: str | None) -> tuple[Generation, str]:
     """The live generation, its files checked, and the locale to search."""
-    generation = Generation(var, live_folder(var), check_contents=True)
+    generation = Generation(var, live_folder(var), durable=True)
     locale = locale or generation.site.default_locale
     if locale not in generation.locales:
         raise BadParameter("--locale", f"{locale!r} is not one of {', '.join(generation.locales)}")

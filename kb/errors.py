@@ -41,7 +41,12 @@ class ArticleNotFound(KbError):
 
 
 class ArticleGone(KbError):
-    """The article was archived."""
+    """The article was archived or deleted."""
+
+    def __init__(self, message: str, near: Sequence[tuple[str, str, str]] = ()) -> None:
+        super().__init__(message)
+        self.near = tuple(near)
+        """(title, locale, id) of articles that may help instead."""
 
 
 class ArticleMoved(KbError):
@@ -144,6 +149,10 @@ class BadSignature(KbError):
     """A signed message is forged, altered, too old, or was received before."""
 
 
+class MalformedBody(KbError):
+    """A body that is not even what it says to be: no JSON, no form."""
+
+
 class InvalidBody(KbError):
     """A body is well-formed and yet cannot be taken; names every field at fault with the reason."""
 
@@ -170,3 +179,15 @@ class GitFailed(KbError):
 
 class RefNotFound(KbError):
     """The repository has no such branch, tag or commit."""
+
+
+class TokenNotFound(KbError):
+    """There is no token of this id."""
+
+
+class NotSignedIn(KbError):
+    """The address is for people with a role, or the token is unknown, expired or revoked."""
+
+
+class NotAllowed(KbError):
+    """The role does not reach so far, or a form was not ours."""

@@ -11,22 +11,27 @@ import json
 import math
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from kb.errors import EvaluationError
+from kb.errors import BadParameter, EvaluationError
 from kb.index.generation import Generation
 from kb.model import Audience, Status, Tree
 from kb.search import Query, search
-from kb.text.normalize import clean_query
+from kb.text.normalize import MAX_QUERY, clean_query
 
 DEPTH = 10
+MAX_RELEVANCE = 10
+"""A gain of 2^10 beside a gain of 1 is as good as infinite."""
 GOLDEN_RANK = 3
 """A golden query holds when its article is among the first three."""
+
+
+Line = TypeVar("Line")
 
 
 class Judged(Struct, frozen=True, kw_only=True):
@@ -70,15 +75,24 @@ def golden(tree: Tree) -> list[Judged]:
 def read_truth(path: Path) -> list[Judged]:
     """JSON lines of `Judged`. Raises EvaluationError naming the line."""
     judged = []
-    for number, line in enumerate(_text(path).splitlines(), 1):
-        if line.strip():
-            try:
-                judged.append(msgspec.json.decode(line, type=Judged))
-            except msgspec.DecodeError as error:
-                raise EvaluationError(f"{path}:{number}: {error}") from error
+    for number, each in _structs(path, Judged):
+        _check_query(path, number, each.query)
+        if not all(0 <= relevance <= MAX_RELEVANCE for relevance in each.articles.values()):
+            raise EvaluationError(f"{path}:{number}: a relevance is a number from 0 to {MAX_RELEVANCE}")
+        if not any(each.articles.values()):
+            raise EvaluationError(f"{path}:{number}: names no relevant article")
+        judged.append(each)
     if not judged:
         raise EvaluationError(f"{path}: holds no judged queries")
     return judged
+
+
+def _check_query(path: Path, number: int, query: str) -> None:
+    """Raises EvaluationError for a query that no reader could ask."""
+    try:
+        clean_query(query[:MAX_QUERY], "query")
+    except BadParameter as error:
+        raise EvaluationError(f"{path}:{number}: {error}") from error
 
 
 def read_set(folder: Path, articles: Path) -> list[Judged]:
@@ -91,16 +105,24 @@ def read_set(folder: Path, articles: Path) -> list[Judged]:
     target = articles / locale / "set"
     target.mkdir(parents=True)
     ids = {}
-    for number, document in enumerate(_lines(folder / "corpus.jsonl")):
+    for number, (_, document) in enumerate(_structs(folder / "corpus.jsonl", _Document)):
         name = f"d{number:05d}"
-        ids[str(document["_id"])] = f"set/{name}"
+        ids[str(document.id)] = f"set/{name}"
         (target / f"{name}.md").write_text(_markdown(document, name, as_questions), "utf-8")
     return _judged(folder, locale, ids)
 
 
-def _markdown(document: dict[str, Any], name: str, as_questions: bool) -> str:
-    title = " ".join(str(document.get("title") or "").split()) or name
-    lines = [line.strip() for line in str(document.get("text") or "").splitlines() if line.strip()]
+class _Document(Struct, frozen=True):
+    """A line of corpus.jsonl or queries.jsonl; other keys are left alone."""
+
+    id: str | int = msgspec.field(name="_id")
+    title: str | None = None
+    text: str | None = None
+
+
+def _markdown(document: _Document, name: str, as_questions: bool) -> str:
+    title = " ".join((document.title or "").split()) or name
+    lines = [line.strip() for line in (document.text or "").splitlines() if line.strip()]
     front: dict[str, object] = {"title": title}
     if as_questions:
         front["questions"], lines = lines, []
@@ -112,35 +134,47 @@ def _markdown(document: dict[str, Any], name: str, as_questions: bool) -> str:
 
 def _judged(folder: Path, locale: str, ids: dict[str, str]) -> list[Judged]:
     relevant: dict[str, dict[str, float]] = {}
-    for number, line in enumerate(_text(folder / "qrels.tsv").splitlines()[1:], 2):
+    for number, line in enumerate(_text(folder / "qrels.tsv").split("\n")[1:], 2):
+        if not line.strip():
+            continue
         try:
-            query, document, relevance = line.split("\t")
-            if float(relevance) > 0:
-                relevant.setdefault(query, {})[ids[document]] = float(relevance)
+            query, document, judgement = line.split("\t")
+            relevance = float(judgement)
+            if not 0 <= relevance <= MAX_RELEVANCE:
+                raise ValueError(judgement)
+            if relevance:
+                relevant.setdefault(query, {})[ids[document]] = relevance
         except (ValueError, KeyError) as error:
             raise EvaluationError(f"{folder / 'qrels.tsv'}:{number}: not a judgement of this set") from error
-    queries = _lines(folder / "queries.jsonl")
-    return [
-        Judged(query=str(q["text"]), locale=locale, articles=relevant[str(q["_id"])])
-        for q in queries
-        if str(q["_id"]) in relevant
-    ]
+    judged = []
+    for number, query in _structs(folder / "queries.jsonl", _Document):
+        if str(query.id) in relevant:
+            _check_query(folder / "queries.jsonl", number, query.text or "")
+            judged.append(Judged(query=query.text or "", locale=locale, articles=relevant[str(query.id)]))
+    return judged
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    try:
-        return [json.loads(line) for line in _text(path).splitlines() if line.strip()]
-    except ValueError as error:
-        raise EvaluationError(f"{path}: {error}") from error
+def _structs(path: Path, kind: type[Line]) -> Iterator[tuple[int, Line]]:
+    """JSON lines with their numbers from 1; empty ones are passed over."""
+    # not splitlines(): JSON may hold U+2028 as it is
+    for number, line in enumerate(_text(path).split("\n"), 1):
+        if line.strip():
+            try:
+                yield number, msgspec.json.decode(line, type=kind)
+            except msgspec.DecodeError as error:
+                raise EvaluationError(f"{path}:{number}: {error}") from error
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvaluationError(
-            f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from error
+        data = path.read_bytes()
+    except OSError as error:
+        raise EvaluationError(f"{path}: cannot be read: {error.strerror or error}") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise EvaluationError(f"{path}:{line}: is not UTF-8") from error
 
 
 def ranks(
@@ -149,7 +183,9 @@ def ranks(
     """Ask every query as a reader would, pins included."""
     found = []
     for each in judged:
-        text = clean_query(each.query[: 4 * DEPTH * DEPTH])
+        if each.locale not in generation.locales:
+            raise EvaluationError(f"{each.query!r}: there is no index of locale {each.locale!r}")
+        text = clean_query(each.query[:MAX_QUERY])
         snapshot = generation.snapshot(each.locale, each.audience)
         hits = search(snapshot, Query(text=text, limit=50), generation.pinned(each.locale, text)).hits
         gains = [each.articles.get(hit.card.id, 0.0) for hit in hits]

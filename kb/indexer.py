@@ -1,6 +1,7 @@
 """Articles → a new generation of the index, beside the live one.
 
-`build` runs these steps, each a function below; until the last, nothing that is served has changed:
+`build` runs these steps, each a function below; until the last, nothing that is served has changed.
+`prepare` stops before it, so that `kb.publish` can look at the new generation first:
 
     previous   the live generation, when it is whole and of this version; else everything is built anew
     compare    which articles are new, changed, gone, or no longer public
@@ -8,7 +9,8 @@
                only changed articles are cut into words, in two processes when they are many
     compile    Whoosh's records → snapshots; the agents' one over both indexes, with common statistics
     smoke      open the new generation, find an article by its title in every locale
-    switch     checksums, fsync, one atomic replace of the pointer; then what nobody needs is removed
+    seal       checksums, all on disk
+    switch     one atomic replace of the pointer; then what nobody needs is removed
 
 Serving never imports this module.
 """
@@ -16,8 +18,6 @@ Serving never imports this module.
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,21 +26,21 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice, product
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from kb.content.redirects import declared
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
-from kb.index import durable, store
+from kb.index import durable, kept, store
 from kb.index import generation as generations
 from kb.index.generation import Generation, Media, SiteState, locale_folder
 from kb.index.records import Analysed, records_of
 from kb.index.schema import encode, fingerprint
 from kb.index.snapshot import Snapshot, compile_snapshot
-from kb.model import Article, Audience, Status, Tree
+from kb.model import Article, Audience, Past, Status, Tree
+from kb.processes import pool
 from kb.text.analyze import analyze
 from kb.text.synonyms import cut_groups
 
@@ -101,6 +101,8 @@ class Job(Struct, frozen=True, kw_only=True):
     locales: tuple[str, ...]
     changes: Changes
     media: Media
+    past: Past
+    next_change: datetime | None
     previous: Generation | None
     progress: Progress
 
@@ -123,40 +125,129 @@ def build(
     Raises IndexLocked while another build runs, IndexNotWritable without permission or space. After any
     error, kill -9 included, the live generation is what it was.
     """
+    with prepare(tree, var, rebuild=rebuild, processes=processes, progress=progress) as prepared:
+        prepared.switch()
+        return prepared.summary
+
+
+class Prepared:
+    """A generation that lies whole beside the live one: to be looked at, then switched to."""
+
+    def __init__(self, var: Path, folder: str, summary: Summary, previous: Generation | None) -> None:
+        self.folder = folder
+        self.summary = summary
+        self.previous = previous
+        """The live generation, where there is a sound one."""
+        self._var = var
+
+    def open(self) -> Generation:
+        """As a reader will open it."""
+        if self.summary.unchanged and self.previous:
+            return self.previous
+        return Generation(self._var, self.folder)
+
+    def switch(self, keep: bool = False) -> None:
+        """Make it the live one; `keep`: so that `going_back` finds it when others have followed."""
+        with store.writable(self._var):
+            if not self.summary.unchanged:
+                store.switch(self._var, self.folder)
+        with suppress(OSError):  # the switch is done; what stays is removed next time
+            if keep:
+                kept.add(self._var, self.folder)
+            store.prune(self._var)
+
+
+@contextmanager
+def prepare(
+    tree: Tree, var: Path, *, past: Past | None = None, rebuild: bool = False, processes: int = 2,
+    progress: Progress | None = None,
+) -> Iterator[Prepared]:  # fmt: skip
+    """The next generation, whole but not live; nothing is left of it when the block ends without a switch.
+
+    `past`: what became of old addresses; without it only `redirect_from` tells. No other build begins
+    within the block. Raises what `build` raises.
+    """
     started = time.monotonic()
-    with store.writable(var), store.locked(var):
-        previous, reason = _previous(var, rebuild)
-        wanted, left_out = _indexable(tree, datetime.now(UTC))
-        changes = _compare(wanted, previous)
-        media = store.store_media(Path(tree.root), tree.media, var)
-        name = _name(tree, wanted, media)
-        unchanged = previous is not None and previous.name == name
-        if not unchanged:
+    past = past or Past(moved=declared(tree)[0])
+    now = datetime.now(UTC)
+    with store.locked(var):
+        with store.writable(var):
+            previous, reason = _previous(var, rebuild)
+            wanted, left_out = _indexable(tree, now)
+            changes = _compare(wanted, previous)
+            media = store.store_media(Path(tree.root), tree.media, var)
+            name = _name(tree, wanted, media, past)
+            unchanged = previous is not None and previous.name == name
             job = Job(
                 tree=tree,
                 var=var,
                 name=name,
-                folder=store.free_folder(var, name),
+                folder=previous.folder if previous and unchanged else store.free_folder(var, name),
                 locales=tuple(sorted({*tree.site.locales, *(article.locale for article in wanted)})),
                 changes=changes,
                 media=media,
+                past=past,
+                next_change=_next_change(tree, now),
                 previous=previous,
                 progress=progress or _silent,
             )
-            _make(job, processes)
-        with suppress(OSError):  # the switch is done; what stays is removed next time
-            store.prune(var)
-    return Summary(
-        generation=name,
-        articles=len(wanted),
-        sections=sum(len(article.sections) for article in wanted),
-        changed=len(changes.fresh),
-        removed=len(changes.gone),
-        unchanged=unchanged,
-        left_out=left_out,
-        seconds=time.monotonic() - started,
-        rebuilt_because=reason,
-    )
+            if not unchanged:
+                with _removed_unless_live(var, job.folder, only_failed=True):
+                    _make(job, processes)
+        summary = Summary(
+            generation=name,
+            articles=len(wanted),
+            sections=sum(len(article.sections) for article in wanted),
+            changed=len(changes.fresh),
+            removed=len(changes.gone),
+            unchanged=unchanged,
+            left_out=left_out,
+            seconds=time.monotonic() - started,
+            rebuilt_because=reason,
+        )
+        with _removed_unless_live(var, job.folder):
+            yield Prepared(var, job.folder, summary, previous)
+
+
+@contextmanager
+def going_back(var: Path, folder: str) -> Iterator[Prepared]:
+    """An older generation that was kept, its checksums compared: this takes no building.
+
+    Raises IndexLocked, IndexNotWritable, IndexDamaged, IndexMismatch.
+    """
+    started = time.monotonic()
+    with store.locked(var):
+        previous, _ = _previous(var, rebuild=False)
+        unchanged = previous is not None and previous.folder == folder
+        with _removed_unless_live(var, folder):
+            with store.writable(var):
+                if not unchanged:
+                    kept.restore(var, folder)
+                older = Generation(var, folder, durable=True)
+            counted = [older.snapshot(locale, Audience.AGENT).meta for locale in older.locales]
+            summary = Summary(
+                generation=older.name,
+                articles=sum(each.articles for each in counted),
+                sections=sum(each.sections for each in counted),
+                changed=0,
+                removed=0,
+                unchanged=unchanged,
+                left_out={},
+                seconds=time.monotonic() - started,
+            )
+            yield Prepared(var, folder, summary, previous)
+
+
+@contextmanager
+def _removed_unless_live(var: Path, folder: str, only_failed: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        only_failed = False
+        raise
+    finally:
+        if not only_failed and not store.is_live(var, folder):
+            store.remove(var, folder)
 
 
 def _silent(step: str, done: int, total: int) -> None:
@@ -164,21 +255,16 @@ def _silent(step: str, done: int, total: int) -> None:
 
 
 def _make(job: Job, processes: int) -> None:
-    """All steps from writing to the switch; after an error nothing is left of them."""
+    """All steps from writing to the seal."""
     try:
-        try:
-            _write(job, processes)
-        except BrokenProcessPool:
-            # one of the processes was killed, mostly for want of memory: slower, with less of it
-            store.remove(job.var, job.folder)
-            _write(job, processes=1)
-        _smoke(job)
-        store.seal(job.var, job.folder, job.name, job.tree.commit, job.previous and job.previous.manifest)
-        store.switch(job.var, job.folder)
-    except BaseException:
-        if not store.is_live(job.var, job.folder):
-            store.remove(job.var, job.folder)
-        raise
+        _write(job, processes)
+    except BrokenProcessPool:
+        # one of the processes was killed, mostly for want of memory: slower, with less of it
+        store.remove(job.var, job.folder)
+        _write(job, processes=1)
+    _smoke(job)
+    previous = job.previous.manifest if job.previous else None
+    store.seal(job.var, job.folder, job.name, job.tree.commit, previous)
 
 
 # ---------------------------------------------------------------- previous, compare
@@ -249,11 +335,12 @@ def _version(article: Article) -> tuple[Audience, str]:
     return article.audience, article.digest
 
 
-def _name(tree: Tree, wanted: Sequence[Article], media: Media) -> str:
+def _name(tree: Tree, wanted: Sequence[Article], media: Media, past: Past) -> str:
     """`<commit or digest of the articles>-<digest of all that the generation is made of>`."""
     content = _digest(article.digest for article in wanted)
     site = [repr(tree.site), repr(tree.synonyms), repr(sorted(media.items()))]
-    inputs = _digest([fingerprint(), content, *site, *_gone(tree)])
+    old = [repr(sorted(each.items())) for each in (past.moved, _gone(tree, past))]
+    inputs = _digest([fingerprint(), content, *site, *old])
     return f"{tree.commit[:12] or content[:12]}-{inputs[:8]}"
 
 
@@ -261,9 +348,17 @@ def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _gone(tree: Tree) -> list[str]:
+def _gone(tree: Tree, past: Past) -> dict[str, str]:
+    """Titles of public articles that were archived or deleted, by key."""
     archived = (a for a in tree.articles if a.status is Status.ARCHIVED and a.audience is Audience.PUBLIC)
-    return [article.key for article in archived]
+    gone = past.gone | {article.key: article.title for article in archived}
+    return {key: title for key, title in gone.items() if key not in past.moved}
+
+
+def _next_change(tree: Tree, now: datetime) -> datetime | None:
+    published = [article for article in tree.articles if article.status is Status.PUBLISHED]
+    times = [time for each in published for time in (each.publish_at, each.unpublish_at) if time]
+    return min((time for time in times if time > now), default=None)
 
 
 # ---------------------------------------------------------------- write
@@ -274,17 +369,17 @@ def _write(job: Job, processes: int) -> None:
     for audience, locale in product(Audience, job.locales):
         store.make_folder(job.place(audience, locale))
         before = job.before(audience, locale)
-        durable.start(job.place(audience, locale) / "whoosh", before and before / "whoosh")
-    with _pool(processes if len(job.changes.fresh) >= POOL_FROM else 1) as pool:
-        _fill(job, pool)
-        _compile(job, pool)
+        durable.start(job.place(audience, locale) / "whoosh", before / "whoosh" if before else None)
+    with pool(processes if len(job.changes.fresh) >= POOL_FROM else 1) as helpers:
+        _fill(job, helpers)
+        _compile(job, helpers)
     _describe(job)
 
 
-def _fill(job: Job, pool: ProcessPoolExecutor | None) -> None:
+def _fill(job: Job, helpers: ProcessPoolExecutor | None) -> None:
     """Analyse and write the fresh articles, each into the index of its audience and locale."""
     fresh, stale = job.changes.fresh, job.changes.stale
-    analysed = _analyse(fresh, pool)
+    analysed = _analyse(fresh, helpers)
     done = 0
     for audience, locale in product(Audience, job.locales):
         count = sum((article.audience, article.locale) == (audience, locale) for article in fresh)
@@ -295,12 +390,12 @@ def _fill(job: Job, pool: ProcessPoolExecutor | None) -> None:
             job.progress("writing", done, len(fresh))
 
 
-def _analyse(articles: Sequence[Article], pool: ProcessPoolExecutor | None) -> Iterator[Analysed]:
+def _analyse(articles: Sequence[Article], helpers: ProcessPoolExecutor | None) -> Iterator[Analysed]:
     """Records of each article, in order."""
-    if pool is None:
+    if helpers is None:
         yield from map(records_of, articles)
         return
-    for encoded in pool.map(_encoded_records, articles, chunksize=16):
+    for encoded in helpers.map(_encoded_records, articles, chunksize=16):
         yield msgspec.msgpack.decode(encoded, type=Analysed)
 
 
@@ -316,7 +411,9 @@ def _describe(job: Job) -> None:
     state = SiteState(
         site=job.tree.site,
         locales=job.locales,
-        gone=tuple(_gone(job.tree)),
+        gone=_gone(job.tree, job.past),
+        moved=job.past.moved,
+        next_change=job.next_change,
         synonyms=cut_groups(job.tree.synonyms),
         media=media[Audience.PUBLIC],
     )
@@ -328,17 +425,14 @@ def _describe(job: Job) -> None:
 # ---------------------------------------------------------------- compile
 
 
-def _compile(job: Job, pool: ProcessPoolExecutor | None) -> None:
+def _compile(job: Job, helpers: ProcessPoolExecutor | None) -> None:
     """Snapshots of all locales; those in which nothing changed are shared with the previous generation."""
-    others = []
-    for locale in job.locales:
-        before = {audience: job.before(audience, locale) for audience in Audience}
-        if locale in job.changes.locales or None in before.values():
-            others.append(locale)
-            continue
-        for audience, folder in before.items():
-            store.link_all(folder / "snapshot", job.place(audience, locale) / "snapshot")
-    compiled = (pool.map if pool else map)(partial(compile_locale, job.var, job.folder), others)
+    for audience, locale in product(Audience, job.locales):
+        before = job.before(audience, locale)
+        if before and locale not in job.changes.locales:
+            store.link_all(before / "snapshot", job.place(audience, locale) / "snapshot")
+    others = [each for each in job.locales if not (job.place(Audience.PUBLIC, each) / "snapshot").exists()]
+    compiled = (helpers.map if helpers else map)(partial(compile_locale, job.var, job.folder), others)
     for done, _ in enumerate(compiled, 1):
         job.progress("compiling", done, len(others))
 
@@ -367,30 +461,3 @@ def _smoke(job: Job) -> None:
                 rows, _ = snapshot.words.of(snapshot.term(token.term))
                 if 0 not in rows:
                     raise IndexDamaged(snapshot.folder, f"its first article is not found by {token.term!r}")
-
-
-# ---------------------------------------------------------------- processes
-
-
-@contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor | None]:
-    """Processes to share work with; None when one is enough."""
-    if processes < 2:
-        yield None
-        return
-    # spawn: a forked child would inherit locks of threads that it does not have
-    context = get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
-        yield pool
-
-
-def _end_with_parent() -> None:
-    """In a child: it would wait for ever for work from a parent that was killed."""
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_after(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)

@@ -102,7 +102,13 @@ def plan(snapshot: Snapshot, text: str, weights: Weights = WEIGHTS) -> Plan:
             words[number] = max(words.get(number, 0.0), weights.lexicon * lean * weight)
     typed = [token.term for token in analysis.tokens if not token.compound]
     found, mass = _grams(snapshot, text, analysis, lean, weights)
-    return Plan(words, _concepts(snapshot, typed, weights), _loose(snapshot, typed, weights), found, mass)
+    return Plan(
+        words,
+        _concepts(snapshot, typed, weights),
+        _loose(snapshot, analysis.tokens, text, weights),
+        found,
+        mass,
+    )
 
 
 def _read_as_kanji(snapshot: Snapshot, text: str) -> dict[int, float]:
@@ -135,12 +141,18 @@ def _idf(snapshot: Snapshot, terms: Sequence[int]) -> float:
     return sum(idf(snapshot.meta.sections, int(snapshot.df[term])) for term in terms) / len(terms)
 
 
-def _loose(snapshot: Snapshot, typed: Sequence[str], weights: Weights) -> dict[int, float]:
+def _loose(snapshot: Snapshot, tokens: Iterable[Token], text: str, weights: Weights) -> dict[int, float]:
     """For words that the index does not know: the nearest spelling, and words that begin like them."""
+    # slips are in what was typed, not in its stem: "waranty" is near "warranty", "waranti" is near nothing
+    typed = {
+        token.term: fold(text[token.start : token.end]).text if token.term.isascii() else token.term
+        for token in tokens
+        if not token.compound and snapshot.term(token.term) < 0
+    }
     loose: dict[int, float] = {}
-    for term in [term for term in dict.fromkeys(typed) if snapshot.term(term) < 0][:MAX_WORDS]:
+    for term, written in list(typed.items())[:MAX_WORDS]:
         loose |= dict.fromkeys(begun(snapshot, term), weights.begun)
-        nearest = near(snapshot, term)
+        nearest = near(snapshot, written)
         if nearest:
             loose[nearest[1]] = weights.near
     return loose

@@ -78,6 +78,8 @@ class Results(Struct, frozen=True, kw_only=True):
     facets: dict[str, tuple[tuple[str, int], ...]]
     """Value and count of strict matches, by facet; each facet ignores its own filter."""
     corrected: Correction | None = None
+    first: tuple[int, ...] = ()
+    """Numbers of the first fifty articles, whatever the page: what is recorded of a search."""
 
 
 class Ranking(Struct, frozen=True):
@@ -105,7 +107,7 @@ def search(
     allowed = _filter(snapshot, query)
     strict = ranking.strict & allowed
     sure = CORRECTED_SHARE if corrected else 1.0
-    order = _order(snapshot, ranking, allowed, used, query.offset + query.limit, pinned)
+    order = _order(snapshot, ranking, allowed, used, max(query.offset + query.limit, MAX_LIMIT), pinned)
     hits = tuple(
         _hit(snapshot, int(a), ranking, used, sure) for a in order[query.offset : query.offset + query.limit]
     )
@@ -115,6 +117,7 @@ def search(
         hits=hits,
         facets=_facets(snapshot, query, ranking.strict),
         corrected=corrected,
+        first=tuple(order[:MAX_LIMIT].tolist()),
     )
 
 

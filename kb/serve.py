@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 import sys
 import tempfile
@@ -23,8 +24,9 @@ from gunicorn.http import errors as http_errors  # type: ignore[import-untyped]
 from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, PortTaken
+from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, PortTaken, StoreReadOnly
 from kb.settings import Settings, load
+from kb.signing import signing_secret
 
 if TYPE_CHECKING:
     from kb.index.generation import LiveIndex
@@ -73,11 +75,12 @@ def serve(var: Path, host: str, port: int, settings: Settings, locale: str | Non
     number = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     configure_log(settings.log_level)
+    secret = _secret(var, settings)
     with tempfile.TemporaryDirectory(prefix="kb-metrics-") as metrics:
         # read by prometheus-client in the workers
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         say = f"kb is serving http://{shown}:{number}{settings.base_url.prefix} (Ctrl-C stops)"
-        _Server(var, settings, locale or "", Path(metrics), listener, say).run()
+        _Server(var, settings, locale or "", Path(metrics), listener, say, secret).run()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -124,14 +127,24 @@ def configure_log(level: str) -> None:
     )
 
 
+def _secret(var: Path, settings: Settings) -> bytes:
+    """Without a place for it, one that ends with this process: people sign in again, searches go on."""
+    try:
+        return signing_secret(var, settings.secret.value)
+    except StoreReadOnly as error:
+        structlog.get_logger("kb").warning("cookies end with this process", reason=str(error))
+        return secrets.token_bytes(32)
+
+
 class _Server(BaseApplication):  # type: ignore[misc]
     """gunicorn's application object; `load` runs in each worker."""
 
     def __init__(
-        self, var: Path, settings: Settings, locale: str, metrics: Path, listener: socket.socket, say: str
-    ) -> None:
+        self, var: Path, settings: Settings, locale: str, metrics: Path, listener: socket.socket, say: str,
+        secret: bytes,
+    ) -> None:  # fmt: skip
         self._var, self._settings, self._locale, self._metrics = var, settings, locale, metrics
-        self._listener, self._say = listener, say
+        self._listener, self._say, self._secret = listener, say, secret
         super().__init__()
 
     def load_config(self) -> None:
@@ -161,13 +174,21 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Callable[..., Any]:
         # after the fork, see above
         from kb.api import create_app
+        from kb.deflection.spool import Bounds, Spool
+        from kb.deflection.store import EventStore, database_url
         from kb.index.generation import LiveIndex
         from kb.web.parts import Parts
 
+        settings = self._settings
+        store = EventStore(database_url(self._var, settings.database_url.value))
+        spool = Spool(self._var / "spool", store, Bounds(bytes=settings.spool_mb * 1_000_000))
         parts = Parts(
-            live=LiveIndex(self._var), settings=self._settings, locale=self._locale, metrics=self._metrics
-        )
+            live=LiveIndex(self._var), settings=settings, locale=self._locale, metrics=self._metrics,
+            store=store, spool=spool, secret=self._secret,
+        )  # fmt: skip
         warm(parts.live)
+        spool.start()
+        self.cfg.set("worker_exit", lambda server, worker: spool.close())
         return create_app(parts)
 
 

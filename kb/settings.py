@@ -58,6 +58,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_limit: str = "600/minute"
     """Empty: no limit."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1/32", "::1/128")
+    database_url: Secret = Secret()
+    """Empty: `kb.sqlite3` in the state folder."""
+    secret: Secret = Secret()
+    """Empty: the file `secret` in the state folder."""
+    fact_days: int = 90
+    spool_mb: int = 64
+    order_shapes: tuple[str, ...] = ("K-########",)
     desk: str = "none"
     desk_url: str = ""
     desk_user: str = ""
@@ -76,6 +83,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     hook_secret_zendesk: Secret = Secret()
     owner_webhook: str = ""
     owner_secret: Secret = Secret()
+    git_url: Secret = Secret()
+    """May hold a password."""
+    git_ref: str = ""
+    git_path: str = ""
+    """Empty: found by looking."""
+    git_timeout: int = 120
+    publish_status_url: str = ""
+    publish_status_secret: Secret = Secret()
 
 
 class Setting(NamedTuple):
@@ -152,6 +167,18 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def _ref(text: str) -> str:
+    if text.startswith("-") or re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.", text):
+        raise ValueError(f"must be the name of a branch or tag, not {text!r}")
+    return text
+
+
+def _below(text: str) -> str:
+    if text.startswith("/") or ".." in text.split("/"):
+        raise ValueError(f"must be a folder within the repository, not {text!r}")
+    return text.strip("/")
+
+
 def _address(text: str) -> str:
     """An e-mail address, perhaps with a name before it."""
     if text and not _ADDRESS.fullmatch(text):
@@ -203,6 +230,30 @@ def _networks(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _database(text: str) -> Secret:
+    if text and not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite:///")):
+        raise ValueError("must begin with postgresql:// or sqlite:///")
+    return Secret(text)
+
+
+def _signing_key(text: str) -> Secret:
+    if text and len(text) < 32:
+        raise ValueError("must be at least 32 characters, chosen at random")
+    return Secret(text)
+
+
+def _shapes(text: str) -> tuple[str, ...]:
+    if text.lower() == "none":
+        return ()
+    shapes = tuple(each.strip() for each in text.split(","))
+    for shape in shapes:
+        if shape.count("#") + shape.count("@") < 4 or len(shape) > 40:
+            raise ValueError(
+                f"must be like K-########, with at least four # (a digit) or @ (a letter), or none, not {shape!r}"
+            )
+    return shapes
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("KB_BASE_URL", "", _base_url,
             "Address at which readers reach the service, with a path prefix if there is one; "
@@ -219,6 +270,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("KB_TRUSTED_PROXIES", "127.0.0.1,::1", _networks,
             "Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, "
             "or `none`."),
+    Setting("KB_DATABASE_URL", "", _database,
+            "Where facts, tickets and tokens are kept: `postgresql://user:password@host/name`; "
+            "when empty, the SQLite file `kb.sqlite3` in the state folder."),
+    Setting("KB_SECRET", "", _signing_key,
+            "Key with which cookies are signed, the same on every machine; "
+            "when empty, a random one is kept in the file `secret` of the state folder."),
+    Setting("KB_FACT_DAYS", "90", _number(1, 3650),
+            "Days until `kb prune` deletes what readers did, keeping counts a day."),
+    Setting("KB_SPOOL_MB", "64", _number(1, 100_000),
+            "Megabytes of facts each process keeps on disk while the database cannot take them."),
+    Setting("KB_ORDER_SHAPES", "K-########", _shapes,
+            "How order and member numbers look, parted by commas: `#` a digit, `@` a letter; they are "
+            "taken out of what is recorded wherever they stand. `none`: only after words such as 注文番号."),
     Setting("KB_DESK", "none", _one_of("none", "zendesk", "webhook", "smtp"),
             "Where tickets go: `zendesk`, `webhook`, `smtp`, or `none`: kept, and listed by `kb tickets`."),
     Setting("KB_DESK_URL", "", _url("https", "http", "smtp", "smtps"),
@@ -236,7 +300,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("KB_TICKET_DAYS", "30", _number(1, 3650),
             "Days after delivery (with KB_DESK=none: after filing) until a ticket's words are erased here."),
     Setting("KB_TICKET_RATE", "10/10minute", _rate,
-            "Tickets one client address may file with each process, or `off`; also off with KB_RATE_LIMIT=off."),
+            "Tickets one client address may file with each process, or `off`; KB_RATE_LIMIT=off ends it, too."),
     Setting("KB_TICKET_REPEAT", "10", _number(0, 1440),
             "Minutes in which the same words of the same person are one ticket."),
     Setting("KB_HOLDOUT", "5%", _share,
@@ -248,4 +312,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("KB_OWNER_WEBHOOK", "", _url("https", "http"),
             "Address that is told when an agent calls an article wrong."),
     Setting("KB_OWNER_SECRET", "", Secret, "Key with which these messages are signed."),
+    Setting("KB_GIT_URL", "", Secret,
+            "Repository of the articles, as `git fetch` takes it; what a push publishes, and `kb publish`."),
+    Setting("KB_GIT_REF", "", _ref,
+            "Branch or tag of it that is published; the repository's default branch when empty."),
+    Setting("KB_GIT_PATH", "", _below,
+            "Folder of it that holds the articles; when empty, where kb.yml or the locale folders are."),
+    Setting("KB_GIT_TIMEOUT", "120", _number(1, 3600), "Seconds that fetching may take."),
+    Setting("KB_PUBLISH_STATUS_URL", "", _url("https", "http"),
+            "Address that the result of each publish is posted to, as JSON."),
+    Setting("KB_PUBLISH_STATUS_SECRET", "", Secret, "Key with which these posts are signed."),
 )  # fmt: skip

@@ -45,8 +45,7 @@ def suggest(snapshot: Snapshot, text: str, limit: int = 8) -> tuple[Suggestion, 
     table = snapshot.suggestions
     chosen: dict[str, Entry] = {}
     count: dict[int, int] = {}
-    for number in dict.fromkeys(_candidates(table, text[:_MAX_TYPED], limit)):
-        entry = table[number]
+    for entry in map(table.__getitem__, _candidates(table, text[:_MAX_TYPED], limit)):
         # a title that stands among the questions, too, is shown once
         if entry.text not in chosen and count.get(entry.article, 0) < PER_ARTICLE:
             chosen[entry.text] = entry

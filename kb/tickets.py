@@ -29,13 +29,17 @@ class Author(Struct, frozen=True, kw_only=True):
     """Who files or marks, as facts know them."""
 
     session: str = ""
-    intent: str = ""
     reader: Reader = Reader.CUSTOMER
     entry: Entry = Entry.API
 
 
 def in_holdout(session: str, share: float) -> bool:
-    """Whether a session is one of those that are shown nothing: the same answer at every request of it."""
+    """Whether a session is one of those that are shown nothing: the same answer at every request of it.
+
+    A reader without one is not: nobody could say what came of it.
+    """
+    if not session:
+        return False
     digest = hashlib.sha256(f"holdout:{session}".encode()).digest()
     return int.from_bytes(digest[:8]) < share * 2**64
 
@@ -66,8 +70,9 @@ def file_ticket(
 
 def _filed(number: str, now: int, draft: Draft, author: Author) -> TicketFiled:
     return TicketFiled(
-        id=new_id(), at=now, session=author.session, intent=author.intent, reader=author.reader,
+        id=new_id(), at=now, session=author.session, reader=author.reader,
         entry=author.entry, locale=draft.locale, ticket=number, suggestion_id=draft.suggestion_id,
+        joined=bool(author.session or draft.suggestion_id),
     )  # fmt: skip
 
 
@@ -83,10 +88,10 @@ def _known(
             if stands[0] != words:
                 raise KeyReused(stands[1])
             return stands[1]
-    if not repeat_minutes:
-        return ""
     # without an address only the session tells whose words they are
-    whose = draft.email or f"session:{author.session}"
+    whose = draft.email or (author.session and f"session:{author.session}")
+    if not repeat_minutes or not whose:
+        return ""
     said = f"said:{_digest(words, whose)}"
     stands = _once(store, connection, said, words, number, now, repeat_minutes * 60_000)
     if stands is None:

@@ -44,7 +44,9 @@ def read_kana(snapshot: Snapshot, run: str) -> list[Reading]:
         if start >= 0:
             path.append((start, end, readings[run[start:end]]))
         end = start if start >= 0 else end - 1
-    return path[::-1]
+    # a short reading in a run that is mostly something else is a chance (りょう in りょうしゅしょ)
+    sure = 2 * sum(end - start for start, end, _ in path) > len(run)
+    return [each for each in reversed(path) if sure or each[1] - each[0] > SHORTEST_READING]
 
 
 def near(snapshot: Snapshot, word: str) -> Near | None:

@@ -1,4 +1,4 @@
-"""The tables that reports are read from, and the rows of an intent in them. Filled by `kb.deflection.intents`.
+"""The tables that reports are read from, and the rows of an intent in them; `intents` fills them.
 
 Everything here can be thrown away and made again from facts. All of it goes with its session or ticket
 (`EventStore.forget_session`), and with the facts when they are pruned.
@@ -43,9 +43,10 @@ looked at, `zero` of them without a strict hit; `found` and `clicked`: 1 if some
 needs = Table(
     "report_needs",
     metadata,
+    Column("intent", Text, primary_key=True),
     Column("search", Text, primary_key=True),
     Column("ticket", Text, primary_key=True),
-    *_texts("intent", "session", "locale", "query", "cause", "article"),
+    *_texts("session", "locale", "query", "cause", "article"),
     *_numbers("started", "at"),
     Column("lag", BigInteger),
     *_numbers("zero"),
@@ -80,8 +81,8 @@ exposures = Table(
     Column("session", Text, primary_key=True),
     *_numbers("at", "holdout", "tickets"),
 )
-"""A row for each session whose draft was, or in the holdout would have been, answered by suggestions; how many
-tickets it filed from then on."""
+"""A row for each session whose draft was, or in the holdout would have been, answered by suggestions, with
+the number of tickets that it filed from then on."""
 
 for _table in (intents, needs, reads):
     Index(f"{_table.name}_started", _table.c.started)

@@ -194,6 +194,12 @@ class Words:
         return self._snapshot.term_text(found_near[1]) if found_near else term
 
 
+def words_of(query: str) -> set[str]:
+    """The words of a query that say what it is about, as they are typed (folded)."""
+    folded = [(token, fold(query[token.start : token.end]).text) for token in _tokens(query)]
+    return {text for token, text in folded if token.term not in _ASKING}
+
+
 def _may_slip(term: str) -> bool:
     """Numbers are never near each other, and short words are near too many."""
     return len(term) >= 4 and ((term.isascii() and term.isalpha()) or is_kana(term))

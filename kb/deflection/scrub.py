@@ -38,6 +38,10 @@ _FOLD = {
 }
 _LONG_VOWEL = re.compile(r"(?<=[0-9])[ーｰ~〜](?=[0-9])")
 """Between digits it is a dash that was typed with the wrong key."""
+_SUSPECT = re.compile(
+    r"[0-9@]|アットマーク|[\[(]at[\])]|[\[(]アット|丁目|bearer |private key|[?&;][a-z_-]+=", re.IGNORECASE
+)
+"""Without one of these no rule but those for names finds anything; most queries have none."""
 
 
 class Found(NamedTuple):
@@ -60,6 +64,8 @@ def scrub(text: str, *, names: bool = False, shapes: tuple[str, ...] = ORDER_SHA
 def find(text: str, *, names: bool = False, shapes: tuple[str, ...] = ORDER_SHAPES) -> list[Found]:
     """What would be taken out, in the order of the text."""
     copy = _LONG_VOWEL.sub("-", text.translate(_FOLD))
+    if not names and not _SUSPECT.search(copy):
+        return []
     found: list[Found] = []
     for rule in (*_shapes(shapes), *RULES, *(NAMES if names else ())):
         taken = list(_matches(rule, copy))

@@ -7,34 +7,63 @@ from __future__ import annotations
 
 import re
 
+# ---------------------------------------------------------------- Japan
+
 PREFECTURES = (
     "北海道 東京都 京都府 大阪府 青森県 岩手県 宮城県 秋田県 山形県 福島県 茨城県 栃木県 群馬県 埼玉県 千葉県 神奈川県 "
     "新潟県 富山県 石川県 福井県 山梨県 長野県 岐阜県 静岡県 愛知県 三重県 滋賀県 兵庫県 奈良県 和歌山県 鳥取県 島根県 "
     "岡山県 広島県 山口県 徳島県 香川県 愛媛県 高知県 福岡県 佐賀県 長崎県 熊本県 大分県 宮崎県 鹿児島県 沖縄県"
 ).split()
 
-_D = "[0-9〇一二三四五六七八九十百]"
-_BLOCK = (
-    rf"(?:{_D}{{1,4}}[ ]?丁目(?:[ ]?{_D}{{1,5}}(?:番地?|-)?(?:[ の-]?{_D}{{1,5}}号?)?)?"
-    rf"|{_D}{{1,5}}番地?(?:[ の-]?{_D}{{1,5}}号?)?(?:[の-]{_D}{{1,5}})?"
-    r"|[0-9]{1,5}(?:-[0-9]{1,5}){1,3})"
-)
-"""２丁目８番１号, 123番地, 2-8-1."""
-_HOUSE = (
-    r"(?:[ ]?[\u30a0-\u30ff\u3400-\u9fffA-Za-z々ヶ]{2,20}(?:[0-9]{1,4}(?:号室?|階|F)?|[ ][0-9]{2,4}(?:号室?|階|F)?))?"
-)
-"""Name of a building and number of the flat."""
-_TOWN = r"[\u3400-\u9fff々ヶケ]"
 _KANA_TOWNS = (
-    "つくば|さいたま|いわき|ひたちなか|かすみがうら|つくばみらい|みどり|ふじみ野|いすみ|あきる野|かほく|あわら|みよし|"
-    "いなべ|たつの|うきは|みやま|えびの|うるま|むつ|つがる|にかほ|さくら|せたな|にしき"
+    "つくばみらい|かすみがうら|ひたちなか|さいたま|つくば|いわき|みどり|ふじみ野|いすみ|あきる野|かほく|あわら|みよし|"
+    "いなべ|たつの|うきは|みやま|えびの|うるま|むつ|つがる|にかほ|さくら"
 )
+"""Towns whose names are not written in kanji."""
 
-_ENGLISH_SURE = r"street|avenue|ave|road|rd|boulevard|blvd|lane|ln|terrace|parkway|pkwy|highway|hwy"
-_ENGLISH_NAMED = r"St|Dr|Drive|Court|Ct|Place|Pl|Square|Sq|Way|Circle|Cir|Close|Crescent|Row"
-_NOT_A_NAME = r"(?:of|the|in|on|to|for|and|or|a|an|any|my|your|per|from|with|at|is|items?|pairs?)\b"
-_AFTER = (
-    r"(?:[ ](?:NE|NW|SE|SW|N|S|E|W)\b\.?)?(?:,?[ ](?:apt|apartment|suite|ste|unit|floor|room|rm)\b\.?[ ]?#?[A-Za-z0-9-]{1,6}"
-    r"|,?[ ]#[A-Za-z0-9-]{1,6})?(?:,[ ][A-Za-z .]{2,30})?(?:,?[ ][A-Z]{2}[ ][0-9]{5}(?:-[0-9]{4})?)"
+_TOWN = rf"(?:(?:{_KANA_TOWNS})|[\u3400-\u9fff々ヶケ]{{1,6}}?)(?:市|区|町|村|郡)"
+_STREETS = r"[\u3040-\u30ff\u3400-\u9fff々ヶ・]{0,20}?"
+_KANJI_DIGITS = "[〇一二三四五六七八九十]"
+_BLOCK = (
+    rf"(?:(?:(?:[東西南北]?[0-9]{{1,2}}条)?[東西南北]?[0-9]{{1,3}}|{_KANJI_DIGITS}{{1,3}})丁目"
+    rf"(?:(?:[0-9]{{1,5}}|{_KANJI_DIGITS}{{1,4}})(?:番地?)?(?:[の-]?(?:[0-9]{{1,5}}|{_KANJI_DIGITS}{{1,3}})号?)?)?"
+    r"|[0-9]{1,5}番地(?:[の-]?[0-9]{1,5}号?)?|[0-9]{1,5}番[0-9]{1,5}号?|[0-9]{1,5}(?:-[0-9]{1,5}){1,3})(?![0-9])"
 )
-_TAIL = rf"\b\.?(?:{_AFTER}|{_AFTER.removesuffix('(?:,?[ ][A-Z]{2}[ ][0-9]{5}(?:-[0-9]{4})?)').removesuffix('(?:,[ ][A-Za-z .]{2,30})?')})"
+"""２丁目８番１号, 123番地, 2-8-1; 一番 alone is the best of something."""
+_FLAT = r"[0-9]{1,4}(?:号室?|階|F)?(?![0-9-])"
+_HOUSE = (
+    rf"(?:[ ]?[\u30a0-\u30ff\u3400-\u9fffA-Z々]{{2,16}}[ ]?{_FLAT}|[ -][0-9]{{2,4}}(?:号室?)?(?![0-9-]))?"
+)
+"""Name of a building with the number of the flat."""
+_PREFECTURE = "|".join(PREFECTURES)
+
+# ---------------------------------------------------------------- English
+
+_SURE = r"street|avenue|ave|road|rd|boulevard|blvd|lane|terrace|parkway|pkwy|highway|hwy"
+_WITH_CAPITAL = r"St|Ln|Dr|Drive|Court|Ct|Place|Pl|Square|Sq|Way|Circle|Cir|Close|Crescent|Row"
+"""These end an address only where they are written as names are: "5 star place" is none."""
+_NO_NAME = r"(?:of|the|in|on|to|for|and|or|a|an|any|my|your|per|from|with|at|is|items?|pairs?|way)\b"
+_UNIT = (
+    r"(?i:,?[ ](?:apt|apartment|suite|ste|unit|floor|room|rm)\b\.?[ ]?#?[a-z0-9-]{1,6}|,?[ ]#[a-z0-9-]{1,6})?"
+)
+_REST = (
+    rf"\b\.?(?:[ ](?:NE|NW|SE|SW|N|S|E|W)\b\.?)?{_UNIT}"
+    r"(?:,[ ][A-Za-z]{2,15}(?:[ ][A-Za-z]{2,15}){0,2},?[ ][A-Z]{2}[ ][0-9]{5}(?:-[0-9]{4})?)?"
+)
+_NUMBER = r"(?<![0-9A-Za-z.,-])[0-9]{1,5}[A-Za-z]?[ ](?:[NSEW]\.?[ ])?"
+
+ADDRESSES: tuple[re.Pattern[str], ...] = (
+    re.compile(rf"(?:{_PREFECTURE})[ ]?{_STREETS}[ ]?{_BLOCK}{_HOUSE}", re.ASCII),
+    re.compile(rf"(?:{_TOWN}){_STREETS}[ ]?{_BLOCK}{_HOUSE}", re.ASCII),
+    re.compile(
+        rf"{_NUMBER}(?:(?!{_NO_NAME})[A-Za-z][A-Za-z'.-]{{0,20}}[ ]){{1,3}}(?:{_SURE}){_REST}",
+        re.I | re.ASCII,
+    ),
+    re.compile(rf"{_NUMBER}(?:[A-Z][A-Za-z'.-]{{0,20}}[ ]){{1,3}}(?:{_WITH_CAPITAL}){_REST}", re.ASCII),
+    re.compile(r"\bP\.?[ ]?O\.?[ ]?Box[ ]?[0-9]{1,6}", re.I | re.ASCII),
+    re.compile(
+        r"(?<![0-9-])[0-9]{1,4}(?:-[0-9]{1,4}){1,3},?[ ](?:[A-Z][a-z]{1,20}(?:-[A-Za-z][a-z]{1,20})?,?[ ]?){0,3}"
+        r"[A-Z][a-z]{1,20}-(?:ku|shi|cho|machi|mura|gun)\b(?:,?[ ][A-Z][a-z]{2,12}(?:-(?:to|fu|ken|shi))?)?",
+        re.ASCII,
+    ),
+)

@@ -71,7 +71,8 @@ def _is_number(match: Match) -> bool:
     """Ten digits and more are somebody's; but barcodes are goods, and dates with a time are dates."""
     digits = _digits(match)
     date = re.match(r"20[0-9]{2}-?(0[1-9]|1[0-2])-?(0[1-9]|[12][0-9]|3[01])", match[0])
-    return len(digits) >= 10 and not _is_product(match) and not (date and len(digits) in (12, 14))
+    dated = date and len(digits) in ((12, 14) if digits == match[0] else (10, 12, 14))
+    return len(digits) >= 10 and not _is_product(match) and not dated
 
 
 def _is_iban(match: Match) -> bool:
@@ -119,7 +120,7 @@ def _rule(
 
 def after(words: str, value: str) -> str:
     """`value` as group 1 behind one of the words and at most a few signs, or は, が, の, を, です, is."""
-    return rf"(?:{words})[ \t]*(?:is|was|は|が|の|を|に)?[ \t]*[:=#「『\"']?[ \t]*{value}"
+    return rf"(?:{words})[ \t]{{0,3}}(?:is|was|は|が|の|を|に)?[ \t]{{0,3}}[:=#「『\"']?[ \t]{{0,3}}{value}"
 
 
 _NUMBER = r"(?:番号|ナンバー|コード|ID|No\.?|number|num\.?|#|code)"
@@ -159,7 +160,7 @@ RULES: tuple[Rule, ...] = (
     # what a word announces
     _rule("token", after(_SECRET, r"([!-;=?-~]{4,})"), 1, _has_digit),
     _rule("card", after(r"セキュリティ(?:コード|番号)|\b(?:cvv2?|cvc2?|security code)\b", r"([0-9]{3,4})(?![0-9])"), 1),
-    _rule("card", after(r"カード(?:の)?番号|\bcard number|\bcard no\.?", r"([0-9](?:[ -]?[0-9]){11,18})(?![0-9])"), 1),
+    _rule("card", after(r"(?<!ポイント)カード(?:の)?番号|\bcard number|\bcard no\.?", r"([0-9](?:[ -]?[0-9]){11,18})(?![0-9])"), 1),
     _rule("mynumber", after("マイナンバー|個人番号", r"([0-9]{4}([ -]?)[0-9]{4}\2[0-9]{4})(?![0-9])"), 1),
     _rule("bank", after(r"普通(?:預金)?|当座(?:預金)?|口座(?:番号)?|店番|支店コード|記号|(?<=記号.{6})番号|(?<=記号.{5})番号"
                         r"|(?<=記号.{7})番号|\b(?:bank account|routing)(?: (?:number|no\.?))?"
@@ -169,7 +170,9 @@ RULES: tuple[Rule, ...] = (
                       r"|\b(?:ssn|social security number|driver'?s licen[cs]e(?: number)?)",
                       r"([A-Z]{0,2}[0-9][0-9-]{5,13})(?![0-9])"), 1),
     _rule("member", after(_MEMBER, r"([A-Za-z]{0,6}[-_]?[0-9][0-9A-Za-z-]{4,20})"), 1, _many_digits),
-    _rule("order", after(_ORDER, r"([A-Za-z]{0,4}[-_]?[0-9][0-9A-Za-z-]{4,25})"), 1, _many_digits),
+    _rule("order", after(_ORDER, r"([A-Za-z]{0,4}[-_]?[0-9][0-9A-Za-z-]{4,25})(?![0-9A-Za-z-]*[ ]?(?:円|yen|個|点|件|pt))"),
+          1, _many_digits),
+    _rule("order", r"(?<![0-9A-Za-z&#])#([0-9]{5,20})(?![0-9A-Za-z])", 1),
     _rule("order", r"(?<![0-9A-Za-z-])([A-Za-z]{0,4}-?[0-9][0-9-]{5,20})(?= ?の?(?:ご?注文|オーダー))", 1, _many_digits),
     _rule("postal", after(r"郵便番号|\b(?:postal|zip|post)[ ]?code\b|\bzip\b",
                           r"([0-9]{3}-?[0-9]{4}(?![0-9])|[0-9]{5}(?:-[0-9]{4})?(?![0-9])"
@@ -177,7 +180,7 @@ RULES: tuple[Rule, ...] = (
     _rule("phone", after(r"電話(?:番号)?|携帯(?:番号|電話)?|ＴＥＬ|\b(?:tel|fax|phone|mobile|cell|call(?: me)?(?: at)?)\b\.?"
                          r"(?: number)?", r"(\+?[(]?[0-9](?:[ ().-]{0,2}[0-9]){6,14})(?![0-9])"), 1, _is_phone),
     # what a check digit says
-    _rule("card", r"(?<![0-9A-Za-z+-])[0-9](?:[ -]?[0-9]){12,18}(?![0-9]|-[0-9])", check=_is_card),
+    _rule("card", r"(?:(?<![0-9A-Za-z+-])|(?<=visa)|(?<=card)|(?<=jcb)|(?<=amex))[0-9](?:[ -]?[0-9]){12,18}(?![0-9]|-[0-9])", check=_is_card),
     _rule("mynumber", r"(?<![0-9A-Za-z-])[0-9]{4}([ -]?)[0-9]{4}\1[0-9]{4}(?![0-9]|-[0-9])", check=_is_my_number),
     # places
     _rule("postal", r"〒[ ]?[0-9]{3}-?[0-9]{4}(?![0-9])"),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -22,7 +23,7 @@ from msgspec import Struct
 from kb.deflection.backlog import Backlog
 from kb.deflection.facts import AnyFact
 from kb.deflection.losses import Losses
-from kb.deflection.segments import line_of, orphans, read_batch
+from kb.deflection.segments import line_of, orphans, read_batch, waiting_bytes
 from kb.deflection.store import EventStore
 from kb.errors import KbError, StoreRefused
 
@@ -89,6 +90,14 @@ class Spool:
     def failing(self) -> str:
         """Why facts are kept waiting at the moment; empty while they are not."""
         return self._failing
+
+    def totals(self) -> dict[str, int]:
+        """Facts lost on this machine since its spool exists, by reason (`kb.deflection.losses.REASONS`)."""
+        return self._losses.totals()
+
+    def waiting(self) -> int:
+        """Bytes on disk that are not in the store yet, of all processes of this machine."""
+        return waiting_bytes(self._folder)
 
     def flush(self, seconds: float) -> bool:
         """Wait until the store has everything; False when it has not after so long."""
@@ -166,6 +175,9 @@ class Spool:
         wait, next_look = self._bounds.first_wait, 0.0
         while not self._stopping:
             try:
+                if not self._migrated:
+                    self._store.migrate()
+                    self._migrated = True
                 if time.monotonic() >= next_look:
                     self._adopt()
                     next_look = time.monotonic() + self._bounds.adopt_every
@@ -197,26 +209,14 @@ class Spool:
             self._failing = ""
 
     def _take(self, facts: list[AnyFact], damaged: int) -> None:
-        if not self._migrated:
-            self._store.migrate()
-            self._migrated = True
         refused = append_each(self._store, facts)
         with self._changed:
             self._lost += Counter(damaged=damaged, refused=refused)
         self._count_lost()
 
     def _adopt(self) -> None:
-        """Files of processes that died; a line that was being written when one died is not counted."""
-        for owner in orphans(self._folder):
-            try:
-                for file in owner.files():
-                    start = 0
-                    while (batch := read_batch(file, start, self._bounds.batch)).end > start:
-                        self._take(batch.facts, batch.damaged)
-                        start = batch.end
-                    file.unlink()
-            finally:
-                owner.close(remove=not owner.files())
+        """Files of processes that died."""
+        _empty(self._folder, self._take, self._bounds.batch)
 
     def _wait(self, error: Exception) -> None:
         """The store did not take it: say so once, make what waits durable, look at the tables anew."""
@@ -231,6 +231,32 @@ class Spool:
         if not self._failing:
             LOG.warning("facts wait in the spool", reason=reason)
         self._failing = reason
+
+
+def deliver_left(folder: Path, store: EventStore) -> None:
+    """Store what processes that died left behind: before something is erased, nothing of it may be waiting."""
+    losses = Losses(folder)
+
+    def take(facts: list[AnyFact], damaged: int) -> None:
+        refused = append_each(store, facts)
+        if damaged or refused:
+            losses.add({"damaged": damaged, "refused": refused})
+
+    _empty(folder, take, Bounds().batch)
+
+
+def _empty(folder: Path, take: Callable[[list[AnyFact], int], None], most: int) -> None:
+    """A line that was being written when its process died has no end and is passed over."""
+    for owner in orphans(folder):
+        try:
+            for file in owner.files():
+                start = 0
+                while (batch := read_batch(file, start, most)).end > start:
+                    take(batch.facts, batch.damaged)
+                    start = batch.end
+                file.unlink()
+        finally:
+            owner.close(remove=not owner.files())
 
 
 def append_each(store: EventStore, facts: list[AnyFact]) -> int:

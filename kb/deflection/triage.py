@@ -104,9 +104,6 @@ class Library(Struct, frozen=True, kw_only=True):
 
     repository: Path | None = None
     """A checkout, a folder in one, or a mirror."""
-    below: str = ""
-    """Folder of the articles in a mirror."""
-    ref: str = "HEAD"
     generation: Generation | None = None
     """Today's index."""
     seen: Callable[[str, str, int], bool] | None = None
@@ -117,21 +114,21 @@ class Library(Struct, frozen=True, kw_only=True):
         if card is not None and card[0] is Audience.AGENT:
             return False  # customers could never have read it
         told = self._by_git(article, failed)
-        if told is None and self.seen is not None and self.seen(article, failed.locale, failed.at):
+        if told is not None or card is None:
+            return told
+        if card[1] <= failed.at or _same_generation(self.generation, failed):
             return True
-        if told is None and card is not None:
-            return card[1] <= failed.at or _same_generation(self.generation, failed)
-        return told
+        return self.seen is not None and self.seen(article, failed.locale, failed.at)
 
     def _by_git(self, article: str, failed: Search) -> bool | None:
         if self.repository is None:
             return None
         layout = Layout(*_locales(self.generation))
         commit = failed.generation.partition("-")[0]
-        held = articles_at(self.repository, self.below, commit, layout) if _is_commit(commit) else None
+        held = articles_at(self.repository, commit, layout) if _is_commit(commit) else None
         if held is None:
-            last = commit_before(self.repository, failed.at, self.ref)
-            held = articles_at(self.repository, self.below, last, layout) if last else None
+            last = commit_before(self.repository, failed.at)
+            held = articles_at(self.repository, last, layout) if last else None
         return None if held is None else (failed.locale, article) in held
 
 
@@ -160,29 +157,45 @@ def _is_commit(name: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def commit_before(repository: Path, at_ms: int, ref: str = "HEAD") -> str:
-    """The last commit of `ref` at a time; empty if there was none, or git cannot be asked."""
+def commit_before(repository: Path, at_ms: int) -> str:
+    """The last commit at a time; empty if there was none, or git cannot be asked."""
     moment = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
-    return (_git(repository, "rev-list", "-1", f"--before={moment}", ref, "--") or "").strip()
+    # the HEAD of a mirror may name a branch that it does not have
+    for ref in ("HEAD", "--all"):
+        if commit := (_git(repository, "rev-list", "-1", f"--before={moment}", ref, "--") or "").strip():
+            return commit
+    return ""
 
 
 @lru_cache(maxsize=64)
-def articles_at(
-    repository: Path, below: str, commit: str, layout: Layout
-) -> frozenset[tuple[str, str]] | None:
+def articles_at(repository: Path, commit: str, layout: Layout) -> frozenset[tuple[str, str]] | None:
     """(locale, id) of every Markdown file of a commit; None if git does not know it."""
-    prefix = (_git(repository, "rev-parse", "--show-prefix") or "").strip() or below.strip("/")
-    told = _git(
-        repository, "ls-tree", "-r", "-z", "--name-only", "--full-tree", f"{commit}:{prefix.strip('/')}"
-    )
+    prefix = (_git(repository, "rev-parse", "--show-prefix") or "").strip().strip("/")
+    told = _git(repository, "ls-tree", "-r", "-z", "--name-only", "--full-tree", f"{commit}:{prefix}")
     if told is None:
         return None
-    paths = [path for path in told.split("\0") if path.lower().endswith(MARKDOWN_ENDINGS)]
+    files = told.split("\0")
+    top = "" if prefix else _top(files)
+    paths = [file.removeprefix(top) for file in files if file.startswith(top)]
+    paths = [path for path in paths if path.lower().endswith(MARKDOWN_ENDINGS)]
     if not layout.locales:
         roots = {path.partition("/")[0] for path in paths if "/" in path}
         layout = Layout(tuple(sorted(filter(is_language, roots))), layout.default_locale)
     places = (locate(path, layout) for path in paths)
     return frozenset((place.locale, place.id) for place in places)
+
+
+def _top(files: Iterable[str]) -> str:
+    """The folder of a repository that holds the articles, with its slash: the one with `kb.yml` or languages.
+
+    The same rule as when publishing (`kb.publish.source`): the top itself, unless just one folder looks so.
+    """
+    likely = {file[: -len("kb.yml")] for file in files if file == "kb.yml" or file.endswith("/kb.yml")}
+    for file in files:
+        parts = file.split("/")
+        likely |= {"/".join([*parts[:n], ""]) for n in (0, 1) if len(parts) > n + 1 and is_language(parts[n])}
+    likely = {folder for folder in likely if folder.count("/") <= 1}
+    return next(iter(likely)) if len(likely) == 1 else ""
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -41,7 +41,7 @@ class _Detail(Struct):
     external_id: str | None = None
 
 
-class _Change(Struct):
+class _Change(Struct, frozen=True):
     current: str = ""
 
 

@@ -56,7 +56,8 @@ def message(parcel: Parcel, sent_from: str, sent_to: str) -> EmailMessage:
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-KB-Ticket"] = parcel.id
     mail["Content-Language"] = parcel.locale
-    mail.set_content(parcel.body)
+    # readable for servers of seven bits, too
+    mail.set_content(parcel.body, cte="base64")
     return mail
 
 

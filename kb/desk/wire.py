@@ -40,7 +40,7 @@ def request(
     connection = _connection(parts.scheme, parts.hostname or "", parts.port, seconds)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        with ending(lambda: connection.sock, seconds):
+        with ending(lambda: connection.sock, seconds) as over:
             connection.request(
                 method,
                 path,
@@ -50,6 +50,9 @@ def request(
             response = connection.getresponse()
             reply = Reply(response.status, response.read(MAX_REPLY))
             wait = retry_after(response.getheader("Retry-After") or "")
+            if over.is_set():
+                # the library takes a connection that ends among the headers for the end of the headers
+                raise NotNow("no answer in time")
     except (OSError, http.client.HTTPException) as error:
         # names of exceptions only: the text of some holds what was sent
         raise NotNow(f"no answer: {type(error).__name__}") from error
@@ -69,10 +72,13 @@ def _connection(scheme: str, host: str, port: int | None, seconds: float) -> htt
 
 
 @contextmanager
-def ending(current: Callable[[], socket.socket | None], seconds: float) -> Iterator[None]:
+def ending(current: Callable[[], socket.socket | None], seconds: float) -> Iterator[threading.Event]:
     """Shuts the socket when the time is over; its own limit begins anew with every byte that drips in."""
 
+    over = threading.Event()
+
     def shut() -> None:
+        over.set()
         sock = current()
         if sock is not None:
             with suppress(OSError):
@@ -82,7 +88,7 @@ def ending(current: Callable[[], socket.socket | None], seconds: float) -> Itera
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield over
     finally:
         timer.cancel()
 

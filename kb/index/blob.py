@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -38,21 +40,22 @@ class Blob:
 
     def __init__(self, folder: Path, name: str) -> None:
         self._ptr = load(folder, f"{name}_ptr")
-        path = folder / f"{name}.blob"
-        # an empty file cannot be mapped
-        self._data: Any = (
-            np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.empty(0, np.uint8)
-        )
+        with (folder / f"{name}.blob").open("rb") as file:
+            # an empty file cannot be mapped
+            size = os.fstat(file.fileno()).st_size
+            self._data: mmap.mmap | bytes = b""
+            if size:
+                self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def __len__(self) -> int:
         return len(self._ptr) - 1
 
     def __getitem__(self, number: int) -> bytes:
-        return bytes(self._data[self._ptr[number] : self._ptr[number + 1]])
+        return self._data[self._ptr[number] : self._ptr[number + 1]]
 
     def __iter__(self) -> Iterator[bytes]:
         """All entries; much faster than one by one."""
-        data = bytes(self._data)
+        data = self._data[:]
         return (data[start:end] for start, end in pairwise(self._ptr.tolist()))
 
     def bisect(self, item: bytes) -> int:

@@ -76,8 +76,12 @@ class SiteState(Struct, frozen=True, kw_only=True):
     site: Site
     locales: tuple[str, ...]
     """Locales that have an index."""
-    gone: tuple[str, ...] = ()
-    """Keys of archived public articles: they answer 410."""
+    gone: dict[str, str] = {}
+    """Titles of public articles that were archived or deleted, by key: they answer 410."""
+    moved: dict[str, str] = {}
+    """Keys that articles had before → the keys they have now: 301."""
+    next_change: datetime | None = None
+    """When `publish_at` or `unpublish_at` of some article next changes what is shown."""
     synonyms: list[list[Member]] = []
     """Groups, cut into terms."""
     media: Media = {}
@@ -245,7 +249,9 @@ class Generation:
         self._media_folder = media_folder(var)
         self.site = state.site
         self.locales = state.locales
-        self.gone = frozenset(state.gone)
+        self.gone = state.gone
+        self.moved = state.moved
+        self.next_change = state.next_change
         self._pins = {(pin.locale, _same_query(pin.query)): pin.articles for pin in state.site.pinned}
 
     @property
@@ -276,7 +282,9 @@ class Generation:
 
     def media(self, path: str) -> MediaFile | None:
         entry = self._media.get(path)
-        return entry and MediaFile(self._media_folder / entry.sha256, entry.audience, entry.sha256)
+        if entry is None:
+            return None
+        return MediaFile(self._media_folder / entry.sha256, entry.audience, entry.sha256)
 
 
 def _same_query(text: str) -> str:

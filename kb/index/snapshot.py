@@ -12,6 +12,7 @@ an index without deletions scores equal Whoosh's (tests/test_ranking_is_whooshs.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -311,8 +312,10 @@ def _written(records: Records) -> dict[str, Counter[str]]:
 
 
 def _compile_spellings(folder: Path, ids: dict[str, int], written: dict[str, Counter[str]]) -> None:
-    """Every form in which a word in Latin script is written: what typos are compared with."""
-    forms = {form.lower(): ids[term] for term, forms in written.items() for form in forms}
+    """Every form in which a word in Latin script is written, Wi-Fi as wifi: what typos are compared with."""
+    forms = {
+        re.sub(r"[-_.+/&']", "", form).lower(): ids[term] for term, forms in written.items() for form in forms
+    }
     latin = sorted(form for form in forms if form.isascii() and form.isalpha())
     save_blob(folder, "spellings", [form.encode() for form in latin])
     save(folder, "spelling_terms", np.array([forms[form] for form in latin], np.int32))

@@ -17,12 +17,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 
 from kb.errors import IndexDamaged, IndexLocked, IndexMismatch, IndexMissing, IndexNotWritable
 from kb.index import generation as generations
+from kb.index import kept
 from kb.index.generation import Manifest, Media, MediaEntry
 from kb.index.schema import fingerprint
 from kb.model import Audience
@@ -45,16 +47,19 @@ def writable(var: Path) -> Iterator[None]:
 def locked(var: Path) -> Iterator[None]:
     """One build at a time, beginning without what a killed one left; the lock goes with its process.
 
-    Raises IndexLocked.
+    Raises IndexLocked, IndexNotWritable.
     """
     root = generations.index_root(var)
-    make_folder(root)
-    with (root / "lock").open("a") as lock:
+    with writable(var):
+        make_folder(root)
+        lock = (root / "lock").open("a")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise IndexLocked(f"{root}: another process is building the index") from error
-        _remove_unfinished(var)
+        with writable(var):
+            _remove_unfinished(var)
         yield
 
 
@@ -116,7 +121,7 @@ def is_live(var: Path, folder: str) -> bool:
 
 
 def seal(var: Path, folder: str, name: str, commit: str, previous: Manifest | None) -> None:
-    """Bring a generation to the disk whole, with its manifest; what is linked to `previous` was checked there."""
+    """Bring a generation to the disk whole, with its manifest; what `previous` shares was checked there."""
     root = generations.index_root(var)
     known = {_inode(root / path): found for path, found in previous.files.items()} if previous else {}
     places = [generations.generation_folder(var, folder, audience) for audience in Audience]
@@ -181,7 +186,7 @@ def prune(var: Path) -> None:
     order = sorted(made, key=lambda folder: made[folder])
     now = time.time()
     # each was live until the next was made; the one before the live one always stays
-    for number, (folder, following) in enumerate(zip(order, order[1:], strict=False)):
+    for number, (folder, following) in enumerate(pairwise(order)):
         lately = now - made[following] <= KEEP_SECONDS or number == len(order) - 2
         if not (lately and _shows_no_more(var, folder, shown)):
             remove(var, folder)
@@ -237,11 +242,12 @@ def _copy(source: Path, store: Path) -> str:
 
 def _prune_media(var: Path) -> None:
     try:
-        kept = {
+        shown = {
             entry.sha256 for folder in _made(var) for entry in generations.read_media(var, folder).values()
         }
+        shown |= kept.media(var)
     except (OSError, ValueError):
         return  # a damaged generation is kept: what it shows cannot be told
     for file in generations.media_folder(var).iterdir():
-        if file.name not in kept and file.is_file():
+        if file.name not in shown and file.is_file():
             file.unlink()

@@ -115,7 +115,8 @@ class Mirror:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             run(self.folder, "init", "--quiet", "--bare", "--template=", ".")
         wanted = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
-        named = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"remote.{REMOTE}.url", "GIT_CONFIG_VALUE_0": url}
+        named = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"remote.{REMOTE}.url"}
+        named["GIT_CONFIG_VALUE_0"] = url
         if head:
             wanted.append("+HEAD:refs/kb/HEAD")
         try:
@@ -144,7 +145,8 @@ class Mirror:
             candidates += [ref] if _COMMIT.fullmatch(base) else []
         for candidate in candidates:
             with suppress(GitFailed):
-                return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{candidate}^{{commit}}")
+                wanted = f"{candidate}^{{commit}}"
+                return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
         raise RefNotFound(f"{ref or 'HEAD'}: the repository has no such branch, tag or commit")
 
     def has(self, commit: str) -> bool:

@@ -18,8 +18,10 @@ from kb.settings import Settings
 class Limiter:
     """Counts requests of each client address in this process; does nothing when the limit is off."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._rate = limits.parse(settings.rate_limit) if settings.rate_limit else None
+    def __init__(self, settings: Settings, rate: str | None = None) -> None:
+        """`rate`: another one than KB_RATE_LIMIT, for what costs more; that setting's `off` ends it, too."""
+        wanted = settings.rate_limit and (settings.rate_limit if rate is None else rate)
+        self._rate = limits.parse(wanted) if wanted else None
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         trusted = tuple(ip_network(each) for each in settings.trusted_proxies)
 

@@ -13,7 +13,8 @@ from msgspec import Struct
 from kb.errors import PageNotFound
 from kb.model import Audience
 from kb.web.answers import send_cached, send_tagged
-from kb.web.reader import audience_of, generation_of
+from kb.web.guard import audience_of
+from kb.web.reader import generation_of
 from kb.web.resources import Resource
 
 HERE = Path(__file__).parent

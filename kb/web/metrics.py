@@ -5,6 +5,7 @@ Labels are routes, never paths or queries: their number is bounded, and no reade
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -27,6 +28,14 @@ SEARCHES = Counter(
 SEARCH_SECONDS = Histogram(
     "kb_search_seconds", "Time of the search alone.", buckets=_SECONDS, registry=REGISTRY
 )
+TICKETS = Counter(
+    "kb_tickets", "Tickets by what came of them: filed, or trapped (written by a program).",
+    ["outcome"], registry=REGISTRY,
+)  # fmt: skip
+HOOKS = Counter(
+    "kb_hooks", "Messages of help desks: taken, ignored (of no meaning here) or refused.",
+    ["source", "outcome"], registry=REGISTRY,
+)  # fmt: skip
 ERRORS = Counter("kb_unexpected_errors", "Requests that failed by a fault of ours.", registry=REGISTRY)
 
 
@@ -37,3 +46,16 @@ def exposition(shared: Path | None) -> bytes:
     together = CollectorRegistry()
     MultiProcessCollector(together, path=str(shared))  # type: ignore[no-untyped-call]
     return generate_latest(together)
+
+
+def recorded(lost: Mapping[str, int], waiting: int) -> bytes:
+    """What became of facts, on this machine: read from the spool's folder, since processes come and go."""
+    lines = [
+        "# HELP kb_facts_lost_total Facts that could not be kept, by reason.",
+        "# TYPE kb_facts_lost_total counter",
+        *(f'kb_facts_lost_total{{reason="{reason}"}} {number}' for reason, number in lost.items()),
+        "# HELP kb_facts_waiting_bytes Facts on disk that the database has not taken yet.",
+        "# TYPE kb_facts_waiting_bytes gauge",
+        f"kb_facts_waiting_bytes {waiting}",
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()

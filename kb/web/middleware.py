@@ -36,19 +36,28 @@ SECURITY_HEADERS = {
 }
 
 
+def request_id(req: falcon.Request) -> str:
+    """The client's own id of this request when it is well-formed, else a new one; the same each time."""
+    known: str | None = getattr(req.context, "request_id", None)
+    if known is None:
+        given = req.get_header("X-Request-Id") or ""
+        known = req.context.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    return known
+
+
 class Trace:
     """Names, times, counts and logs each request; never an address, never a query string."""
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         req.context.started = time.perf_counter()
-        given = req.get_header("X-Request-Id") or ""
-        req.context.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: object, req_succeeded: bool
     ) -> None:
-        seconds = time.perf_counter() - req.context.started
-        resp.set_header("X-Request-Id", req.context.request_id)
+        # Falcon refuses some methods before any middleware
+        now = time.perf_counter()
+        seconds = now - getattr(req.context, "started", now)
+        resp.set_header("X-Request-Id", request_id(req))
         resp.set_header("Server-Timing", f"app;dur={seconds * 1000:.2f}")
         generation = getattr(req.context, "generation", None)
         if generation is not None:
@@ -62,7 +71,7 @@ class Trace:
         metrics.SECONDS.labels(route).observe(seconds)
         LOG.info(
             "request", method=method, route=route, status=resp.status_code, ms=round(seconds * 1000, 2),
-            request_id=req.context.request_id, generation=generation.name if generation else None,
+            request_id=request_id(req), generation=generation.name if generation else None,
         )  # fmt: skip
 
 

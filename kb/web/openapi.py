@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from kb import __version__
-from kb.web import shapes
+from kb.web import event_shapes, shapes
 from kb.web.answers import JSON, PROBLEM
 
 REF = "#/components/schemas/{name}"
@@ -26,6 +26,9 @@ class Operation(NamedTuple):
     params: type[Struct] | None = None
     refusals: tuple[int, ...] = ()
     """Statuses with a problem as their body."""
+    method: str = "get"
+    body: type[Struct] | None = None
+    status: int = 200
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -40,6 +43,20 @@ OPERATIONS: tuple[Operation, ...] = (
               shapes.ArticleAnswer, None, (404, 410, 503)),
     Operation("/api/v1/articles/{locale}/{id}/related", "relatedArticles", "Articles to read next, and why.",
               shapes.RelatedAnswer, shapes.RelatedParams, (400, 404, 410, 503)),
+    Operation("/api/v1/articles/{locale}/{id}/feedback", "giveFeedback", "Whether an article helped, and why.",
+              shapes.Accepted, None, (400, 404, 410, 413, 422, 503), "post", event_shapes.FeedbackBody, 202),
+    Operation("/api/v1/events", "tellEvents", "What a reader did: a batch of up to 100, taken whole or not at all.",
+              shapes.Accepted, None, (400, 413, 422), "post", event_shapes.EventsBody, 202),
+    Operation("/api/v1/session/token", "sessionToken",
+              "A signed reference to this session, for a ticket that is filed elsewhere.",
+              event_shapes.SessionToken, None, (400,)),
+    Operation("/api/v1/tickets/suggest", "suggestForTicket", "Articles for a ticket that is being written.",
+              shapes.TicketSuggestions, None, (400, 415, 422, 503), "post", shapes.TicketDraft),
+    Operation("/api/v1/tickets", "fileTicket",
+              "Files a ticket; 201 once it is stored. Idempotency-Key is honoured.",
+              shapes.TicketFiledAnswer, None, (400, 415, 422, 503), "post", shapes.TicketBody, 201),
+    Operation("/api/v1/tickets/{ticket}/articles", "markArticle", "An agent says what an article was to a ticket.",
+              shapes.MarkAnswer, None, (400, 401, 403, 415, 422, 503), "post", shapes.ArticleMark, 201),
     Operation("/healthz", "health", "Whether the process answers.", shapes.Health),
     Operation("/readyz", "ready", "Whether an index is live.", shapes.Readiness, None, (503,)),
     Operation("/version", "version", "Versions of the program and of what it serves.", shapes.Version),
@@ -50,7 +67,10 @@ def document(prefix: str, locales: Sequence[str], default: str | None) -> dict[s
     """The whole document; `locales` are those of the live index."""
     answers = [each.answer for each in OPERATIONS]
     params = [each.params for each in OPERATIONS if each.params]
-    _, schemas = msgspec.json.schema_components([shapes.Problem, *answers, *params], ref_template=REF)
+    bodies = [each.body for each in OPERATIONS if each.body]
+    _, schemas = msgspec.json.schema_components(
+        [shapes.Problem, *answers, *params, *bodies], ref_template=REF
+    )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -59,7 +79,9 @@ def document(prefix: str, locales: Sequence[str], default: str | None) -> dict[s
             "description": "A knowledge base. Positions in texts count Unicode characters.",
         },
         "servers": [{"url": prefix or "/"}],
-        "paths": {each.path: {"get": _operation(each, schemas, locales, default)} for each in OPERATIONS},
+        "paths": {
+            each.path: {each.method: _operation(each, schemas, locales, default)} for each in OPERATIONS
+        },
         "components": {
             "schemas": {name: schema for name, schema in schemas.items() if not name.endswith("Params")}
         },
@@ -74,18 +96,26 @@ def _operation(
         str(status): {"description": "Refused.", "content": problem} for status in (*each.refusals, 429)
     }
     answer = {JSON: {"schema": {"$ref": REF.format(name=each.answer.__name__)}}}
-    return {
+    described: dict[str, Any] = {
         "operationId": each.name,
         "summary": each.summary,
         "parameters": _parameters(each, schemas, locales, default),
-        "responses": {"200": {"description": "The answer.", "content": answer}, **refusals},
+        "responses": {str(each.status): {"description": "The answer.", "content": answer}, **refusals},
     }
+    if each.body:
+        content = {JSON: {"schema": {"$ref": REF.format(name=each.body.__name__)}}}
+        described["requestBody"] = {"required": True, "content": content}
+    return described
 
 
 def _parameters(
     each: Operation, schemas: dict[str, Any], locales: Sequence[str], default: str | None
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
+    if "{ticket}" in each.path:
+        found.append(
+            {"name": "ticket", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        )
     if "{locale}" in each.path:
         found.append({"name": "locale", "in": "path", "required": True, "schema": _locale(locales, None)})
         found.append(

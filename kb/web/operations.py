@@ -9,8 +9,9 @@ from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.model import Audience
 from kb.web import metrics, present
 from kb.web.answers import JSON, encode, send_cached, send_json
+from kb.web.guard import audience_of
 from kb.web.openapi import document
-from kb.web.reader import audience_of, default_locale, generation_of, locales_of
+from kb.web.reader import default_locale, generation_of, locales_of
 from kb.web.resources import Resource
 from kb.web.shapes import Health, Readiness, Version
 
@@ -56,7 +57,9 @@ class Metrics(Resource):
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.content_type = metrics.MEDIA_TYPE
         resp.set_header("Cache-Control", "no-store")
-        resp.data = metrics.exposition(self.parts.metrics)
+        spool = self.parts.spool
+        recorded = metrics.recorded(spool.totals(), spool.waiting()) if spool else b""
+        resp.data = metrics.exposition(self.parts.metrics) + recorded
 
 
 class OpenApi(Resource):

@@ -16,10 +16,13 @@ from kb.model import Channel
 from kb.related import related
 from kb.web import present
 from kb.web.answers import HTML, send_cached
+from kb.web.guard import audience_of
 from kb.web.languages import preferred
-from kb.web.reader import Shelf, audience_of, default_locale, generation_of, locales_of, page_shelf
+from kb.web.reader import Shelf, default_locale, generation_of, locales_of, page_shelf
+from kb.web.recording import record_view
 from kb.web.rendering import Pages, category_title, localized, updated
 from kb.web.resources import Resource
+from kb.web.sessions import visitor_of
 from kb.web.texts import texts_for
 
 TWIN = ".md"
@@ -114,6 +117,7 @@ class ArticlePage(Page):
             return
         number = shelf.find(article_id)
         article = shelf.snapshot.article(number)
+        record_view(req, self.parts, locale, article.id, visitor_of(req, resp, self.parts))
         before, after = shelf.neighbours(article)
         texts = texts_for(locale)
         body = self.pages.render(
@@ -128,22 +132,6 @@ class ArticlePage(Page):
             after=present.link(after, self.prefix),
             twin=self.prefix + article_url(locale, article.id + TWIN),
             others={each: self.pages.article(each, article.id) for each in shelf.translations(article.id)},
-        )  # fmt: skip
-        send_cached(req, resp, body, HTML)
-
-
-class ContactPage(Page):
-    """Hours and channels."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, locale: str) -> None:
-        shelf = page_shelf(req, self.parts, locale)
-        site = shelf.generation.site
-        body = self.pages.render(
-            req, shelf, "contact.html",
-            hours=localized(site.hours, shelf, ""),
-            channels=[(each, channel_link(each), localized(each.note, shelf, "")) for each in site.channels],
-            articles=[listed(shelf, number, self.pages) for number in shelf.category("contact")],
-            others={each: f"{self.pages.home(each)}contact" for each in shelf.locales},
         )  # fmt: skip
         send_cached(req, resp, body, HTML)
 

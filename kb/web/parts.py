@@ -6,6 +6,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from kb.deflection.spool import Spool
+from kb.deflection.store import EventStore
+from kb.desk.clerk import Clerk
+from kb.errors import StoreUnavailable
 from kb.index.generation import LiveIndex
 from kb.settings import Settings
 
@@ -19,3 +23,19 @@ class Parts(Struct, frozen=True, kw_only=True):
     """Locale of readers who ask for none; empty: the site's default."""
     metrics: Path | None = None
     """Where the processes share their counters; None when there is only one."""
+    store: EventStore | None = None
+    """The database; None where nobody can sign in and nothing is recorded, as in a test of pages."""
+    spool: Spool | None = None
+    """Where facts are put after an answer; None: they are not recorded."""
+    clerk: Clerk | None = None
+    """Hands tickets over; None: they cannot be filed."""
+    secret: bytes = b"unsigned"
+    """Signs cookies and references to sessions (`kb.signing`)."""
+
+
+def desk_of(parts: Parts) -> tuple[EventStore, Clerk]:
+    """Where tickets are stored, with its tables, and who hands them over. Raises StoreUnavailable."""
+    if parts.store is None or parts.clerk is None:
+        raise StoreUnavailable("there is no database")
+    parts.clerk.migrate()
+    return parts.store, parts.clerk

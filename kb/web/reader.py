@@ -10,16 +10,13 @@ import unicodedata
 
 import falcon
 
-from kb.errors import ArticleGone, ArticleNotFound, BadParameter, PageNotFound
+from kb.errors import BadParameter, PageNotFound
 from kb.index.generation import Generation
 from kb.index.snapshot import Snapshot
 from kb.model import Article, Audience, Kind
+from kb.web.guard import audience_of
+from kb.web.moved import absent
 from kb.web.parts import Parts
-
-
-def audience_of(req: falcon.Request) -> Audience:
-    """Whom the request speaks for. Nobody can sign in yet: everyone is the public."""
-    return Audience.PUBLIC
 
 
 def generation_of(req: falcon.Request, parts: Parts) -> Generation:
@@ -43,15 +40,13 @@ class Shelf:
         self.snapshot: Snapshot = generation.snapshot(locale, audience)
 
     def find(self, article_id: str) -> int:
-        """Number of the article; raises ArticleNotFound, or ArticleGone for an archived one."""
+        """Number of the article; raises ArticleNotFound, ArticleGone or ArticleMoved."""
         # macOS sends file names decomposed
         article_id = unicodedata.normalize("NFC", article_id)
         number = self.snapshot.find_article(article_id)
         if number >= 0:
             return number
-        if f"{self.locale}/{article_id}" in self.generation.gone:
-            raise ArticleGone("this article has been withdrawn")
-        raise ArticleNotFound("there is no such article")
+        raise absent(self, article_id)
 
     def holds(self, article_id: str) -> bool:
         return self.snapshot.find_article(unicodedata.normalize("NFC", article_id)) >= 0

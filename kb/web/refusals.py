@@ -7,11 +7,11 @@ import re
 import falcon
 from msgspec import Struct
 
-from kb.errors import BadParameter, TooManyRequests
+from kb.errors import ArticleGone, BadParameter, InvalidBody, TooManyRequests
 from kb.web.answers import HTML, PROBLEM, encode
-from kb.web.parts import Parts
+from kb.web.middleware import request_id
 from kb.web.rendering import Pages
-from kb.web.shapes import FieldError, Problem
+from kb.web.shapes import ArticleLink, FieldError, Problem
 
 FOR_PROGRAMS = re.compile(
     r"/(?:api|media|static)(?:/|$)|/(?:healthz|readyz|version|metrics|openapi\.json)$|.*\.(?:xml|txt|atom|json|md)$"
@@ -19,6 +19,13 @@ FOR_PROGRAMS = re.compile(
 """Addresses that answer programs, whatever they say they accept."""
 DETAILS = {404: "there is nothing at this address", 405: "this address does not take that method; see Allow"}
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def _at_fault(error: Exception) -> tuple[tuple[str, str], ...]:
+    """(field, detail) of what a failure says about single fields."""
+    if isinstance(error, BadParameter):
+        return ((error.field, error.detail),)
+    return error.errors if isinstance(error, InvalidBody) else ()
 
 
 class Refusal(Struct, frozen=True):
@@ -33,24 +40,31 @@ class Refusal(Struct, frozen=True):
 
 
 class Refusals:
-    """Sends failures; holds what the error page needs."""
+    """Sends failures; holds the templates of the error page."""
 
-    def __init__(self, parts: Parts, pages: Pages) -> None:
-        self._parts = parts
+    def __init__(self, pages: Pages) -> None:
         self._pages = pages
 
     def send(self, req: falcon.Request, resp: falcon.Response, refusal: Refusal, error: Exception) -> None:
-        errors = (
-            (FieldError(field=error.field, detail=error.detail),) if isinstance(error, BadParameter) else ()
-        )
+        errors = tuple(FieldError(field=field, detail=detail) for field, detail in _at_fault(error))
         retry = error.seconds if isinstance(error, TooManyRequests) else refusal.retry_after
+        if refusal.status == 401:
+            resp.set_header("WWW-Authenticate", 'Bearer realm="kb"')
         if retry:
             resp.set_header("Retry-After", str(retry))
         kind = "internal-error" if refusal.status == 500 else _WORD.sub("-", type(error).__name__).lower()
         self._write(req, resp, Problem(
             type=f"urn:kb:problem:{kind}", title=refusal.title, status=refusal.status,
-            detail=refusal.detail or str(error), errors=errors, request_id=req.context.request_id,
+            detail=refusal.detail or str(error), errors=errors, articles=self._near(error),
+            request_id=request_id(req),
         ))  # fmt: skip
+
+    def _near(self, error: Exception) -> tuple[ArticleLink, ...]:
+        near = error.near if isinstance(error, ArticleGone) else ()
+        return tuple(
+            ArticleLink(id=each, title=title, url=self._pages.article(locale, each))
+            for title, locale, each in near
+        )
 
     def send_http(self, req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:
         """What Falcon itself refuses: no such route, method not allowed, a malformed header."""
@@ -59,7 +73,7 @@ class Refusals:
         title = falcon.code_to_http_status(status).partition(" ")[2]
         detail = error.description or DETAILS.get(status, title)
         self._write(req, resp, Problem(
-            type="about:blank", title=title, status=status, detail=detail, request_id=req.context.request_id
+            type="about:blank", title=title, status=status, detail=detail, request_id=request_id(req)
         ))  # fmt: skip
 
     def _write(self, req: falcon.Request, resp: falcon.Response, problem: Problem) -> None:

@@ -15,11 +15,12 @@ from kb.content.paths import article_url
 from kb.errors import KbError
 from kb.model import Site
 from kb.web.files import STATIC, TEMPLATES
+from kb.web.guard import audience_of
 from kb.web.languages import preferred
 from kb.web.parts import Parts
-from kb.web.reader import Shelf, audience_of, default_locale, generation_of, locales_of
+from kb.web.reader import Shelf, default_locale, generation_of, locales_of
 from kb.web.shapes import Problem
-from kb.web.texts import FALLBACK, Texts, languages, texts_for
+from kb.web.texts import FALLBACK, Texts, language_name, languages, texts_for
 
 
 class Language(Struct, frozen=True):
@@ -45,6 +46,7 @@ class Pages:
             prefix=self.prefix,
             static=lambda name: f"{self.prefix}/static/{name}?v={STATIC[name].tag[:10]}",
             html=Markup,
+            tagged=tagged,
         )
 
     def render(self, req: falcon.Request, shelf: Shelf, template: str, **values: Any) -> bytes:
@@ -67,18 +69,21 @@ class Pages:
 
     def problem(self, req: falcon.Request, problem: Problem) -> str:
         """The page for a failure: with the site's name and search box when there is an index."""
-        shelf = self._shelf_for_problem(req)
-        locale = shelf.locale if shelf else preferred(req, languages(), FALLBACK)
-        texts = texts_for(locale)
         key = str(problem.status)
-        if f"problem.{key}" not in texts:
+        if f"problem.{key}" not in texts_for(FALLBACK):
             key = "400" if problem.status < 500 else "500"
-        values = {"problem": problem, "key": key, "robots": "noindex"}
+        return self.without_shelf(req, "problem.html", problem=problem, key=key, robots="noindex")
+
+    def without_shelf(self, req: falcon.Request, template: str, **values: Any) -> str:
+        """A page at an address without a locale: in the reader's own, and also while there is no index."""
+        shelf = self._shelf_for_problem(req)
         if shelf:
-            return self.render(req, shelf, "problem.html", **values).decode()
+            return self.render(req, shelf, template, **values).decode()
+        locale = preferred(req, languages(), FALLBACK)
+        texts = texts_for(locale)
         frame = {"t": texts, "locale": locale, "site_name": texts("site"), "incident": "", "languages": [],
                  "home": "", "here": "", "alternates": {}, "query": ""}  # fmt: skip
-        return self._templates.get_template("problem.html").render(frame | values)
+        return self._templates.get_template(template).render(frame | values)
 
     def home(self, locale: str) -> str:
         return f"{self.prefix}/{quote(locale)}/"
@@ -90,9 +95,9 @@ class Pages:
         return f"{self.prefix}/{quote(locale)}/categories/{quote(name)}"
 
     def _language(self, locale: str, current: str, others: Mapping[str, str]) -> Language:
-        texts = texts_for(locale)
-        name = texts("language") if texts.language == locale.partition("-")[0] else locale
-        return Language(locale, name, others.get(locale) or self.home(locale), locale == current)
+        return Language(
+            locale, language_name(locale), others.get(locale) or self.home(locale), locale == current
+        )
 
     def _shelf_for_problem(self, req: falcon.Request) -> Shelf | None:
         """In the language of the address, else of the reader; None without an index."""
@@ -106,6 +111,12 @@ class Pages:
         fallback = default_locale(generation, audience, self.parts)
         chosen = first if first in known else preferred(req, known, fallback)
         return Shelf(generation, audience, chosen) if chosen in known else None
+
+
+def tagged(url: str, search_id: str, place: int) -> str:
+    """The address of a hit that tells which search led there and from which place."""
+    path, hash_sign, anchor = url.partition("#")
+    return f"{path}?s={search_id}&n={place}{hash_sign}{anchor}" if search_id else url
 
 
 def localized(texts: Mapping[str, str], shelf: Shelf, default: str) -> str:

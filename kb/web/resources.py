@@ -7,6 +7,7 @@ import time
 
 import falcon
 
+from kb.deflection.facts import Entry
 from kb.related import related
 from kb.search import Query, Results, search
 from kb.suggest import suggest
@@ -15,6 +16,8 @@ from kb.web.answers import JSON, encode, send_cached, send_json
 from kb.web.params import read
 from kb.web.parts import Parts
 from kb.web.reader import Shelf, api_shelf, page_shelf
+from kb.web.recording import record_search
+from kb.web.sessions import is_browser, visitor_of
 from kb.web.shapes import (
     ArticlesAnswer,
     ListParams,
@@ -57,10 +60,14 @@ class Search(Resource):
             text=asked.q, limit=asked.limit, offset=asked.offset,
             category=asked.category, tag=asked.tag, product=asked.product,
         )  # fmt: skip
+        visitor = visitor_of(req, resp, self.parts, begin=is_browser(req))
         results, took_ms = run_search(shelf, query)
-        send_json(
-            resp, present.search_answer(results, shelf, self.prefix, secrets.token_urlsafe(12), took_ms)
-        )
+        search_id = secrets.token_urlsafe(12)
+        send_json(resp, present.search_answer(results, shelf, self.prefix, search_id, took_ms))
+        record_search(
+            req, self.parts, shelf, visitor, results, search_id, entry=Entry(asked.entry), took_ms=took_ms,
+            shown=asked.offset + len(results.hits), intent=asked.intent or "", category=asked.category,
+        )  # fmt: skip
 
 
 class Suggest(Resource):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated
 from urllib.parse import urlencode
 
 import falcon
 from msgspec import Meta, Struct
 
-from kb.search import Query, Results
+from kb.search import Query, Results, search
 from kb.suggest import suggest
 from kb.web import present
 from kb.web.answers import HTML
 from kb.web.pages import Page, category_cards
 from kb.web.params import read
 from kb.web.reader import Shelf, page_shelf
+from kb.web.recording import entry_of_page, is_prefetch, record_search
 from kb.web.rendering import category_title, localized
 from kb.web.resources import run_search
+from kb.web.sessions import visitor_of
 from kb.web.shapes import Filter, SuggestionItem
-from kb.web.texts import texts_for
+from kb.web.texts import language_name, texts_for
 
 PER_PAGE = 10
 
@@ -46,7 +49,7 @@ class SearchPage(Page):
     def on_get(self, req: falcon.Request, resp: falcon.Response, locale: str) -> None:
         asked = read(req.query_string, PageParams)
         shelf = page_shelf(req, self.parts, locale)
-        values = self._found(shelf, asked) if asked.q else {"results": None}
+        values = self._found(req, resp, shelf, asked) if asked.q else {"results": None}
         terms = f"search?{urlencode({'q': asked.q})}" if asked.q else "search"
         resp.content_type = HTML
         resp.set_header("Cache-Control", "private, no-cache")
@@ -60,13 +63,16 @@ class SearchPage(Page):
             **values,
         )  # fmt: skip
 
-    def _found(self, shelf: Shelf, asked: PageParams) -> dict[str, object]:
+    def _found(
+        self, req: falcon.Request, resp: falcon.Response, shelf: Shelf, asked: PageParams
+    ) -> dict[str, object]:
         """Results of one page and what stands around them; one hit more tells of a next page."""
         offset = (asked.page - 1) * PER_PAGE
-        results, _ = run_search(shelf, Query(
+        results, took_ms = run_search(shelf, Query(
             text=asked.q, limit=PER_PAGE + 1, offset=offset,
             category=asked.category, tag=asked.tag, product=asked.product,
         ))  # fmt: skip
+        search_id = self._record(req, resp, shelf, asked, results, took_ms)
         site = shelf.generation.site
         lost = not results.total and asked.page == 1
         return {
@@ -77,6 +83,7 @@ class SearchPage(Page):
             },
             "facets": self._facets(shelf, asked, results),
             "first": offset + 1,
+            "search_id": search_id,
             "previous": self._url(shelf, asked, page=asked.page - 1) if asked.page > 1 else "",
             "next": self._url(shelf, asked, page=asked.page + 1) if len(results.hits) > PER_PAGE else "",
             "unfiltered": self._url(shelf, asked, category="", tag="", product="", page=1),
@@ -84,6 +91,20 @@ class SearchPage(Page):
             "suggestions": _nearest(shelf, asked, self.prefix) if lost and not results.hits else [],
             "elsewhere": self._elsewhere(shelf, asked) if lost else [],
         }
+
+    def _record(
+        self, req: falcon.Request, resp: falcon.Response, shelf: Shelf, asked: PageParams, results: Results,
+        took_ms: float,
+    ) -> str:  # fmt: skip
+        """The search's id, which the links of its hits carry."""
+        search_id = secrets.token_urlsafe(12)
+        if not is_prefetch(req):
+            shown = (asked.page - 1) * PER_PAGE + min(len(results.hits), PER_PAGE)
+            record_search(
+                req, self.parts, shelf, visitor_of(req, resp, self.parts), results, search_id,
+                entry=entry_of_page(req, self.parts), took_ms=took_ms, shown=shown, category=asked.category,
+            )  # fmt: skip
+        return search_id
 
     def _facets(self, shelf: Shelf, asked: PageParams, results: Results) -> list[Facet]:
         texts, site = texts_for(shelf.locale), shelf.generation.site
@@ -109,10 +130,10 @@ class SearchPage(Page):
         for locale in shelf.locales:
             if locale != shelf.locale:
                 other = Shelf(shelf.generation, shelf.audience, locale)
-                results, _ = run_search(other, Query(text=asked.q, limit=1))
-                if results.total:
-                    name = texts_for(locale)("language")
-                    found.append((name, results.total, self._url(other, PageParams(q=asked.q))))
+                # not `run_search`: nobody asked for this one, so it is not counted
+                total = search(other.snapshot, Query(text=asked.q, limit=1)).total
+                if total:
+                    found.append((language_name(locale), total, self._url(other, PageParams(q=asked.q))))
         return found
 
     def _url(self, shelf: Shelf, asked: PageParams, **changes: str | int) -> str:

@@ -4,7 +4,7 @@ and `openapi` describes both. Field names are the contract's.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -14,13 +14,15 @@ Locale = Annotated[str, Meta(description="One of the locales of the site; the si
 Filter = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 Limit = Annotated[int, Meta(ge=1, le=50)]
 Offset = Annotated[int, Meta(ge=0, description="Beyond the end the page is empty.")]
+_TEXT = r"[^\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"
+"""Any character but controls; tab, line and page breaks are white space."""
 Query = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=400,
-        # at least one character that is no white space, no control characters but white space
-        pattern=r"^[^\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]*[^\x00-\x20\x7f-\xa0\s][^\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]*$",
+        # no control characters but white space, and something besides white space
+        pattern=rf"^{_TEXT}*[^\x00-\x20\x7f-\xa0\s]{_TEXT}*$",
         description="What the reader typed; 1 to 400 characters after NFKC.",
         examples=["返金", "refund"],
     ),
@@ -32,6 +34,8 @@ Intent = Annotated[
         description="The client's id of one need, so that keystrokes count once.",
     ),
 ]
+
+SuggestionId = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
 
 # ---------------------------------------------------------------- parameters
 
@@ -45,6 +49,10 @@ class SearchParams(Struct, frozen=True, kw_only=True):
     limit: Limit = 10
     offset: Offset = 0
     intent: Intent | None = None
+    entry: Annotated[
+        Literal["api", "home", "search", "article", "form", "widget", "agent"],
+        Meta(description="Where the reader typed it, for reports."),
+    ] = "api"
 
 
 class SuggestParams(Struct, frozen=True, kw_only=True):
@@ -195,6 +203,52 @@ class RelatedAnswer(Struct, frozen=True, kw_only=True):
     related: list[RelatedItem]
 
 
+class TicketDraft(Struct, frozen=True, kw_only=True):
+    """What a customer is writing; for suggestions one of subject and body may be empty."""
+
+    subject: Annotated[str, Meta(max_length=1000)]
+    body: Annotated[str, Meta(max_length=100_000)]
+    locale: str
+
+
+class TicketBody(TicketDraft, frozen=True, kw_only=True):
+    email: Annotated[str, Meta(max_length=1000)] = ""
+    suggestion_id: SuggestionId | Literal[""] = ""
+    website: Annotated[str, Meta(max_length=1000, description="Must stay empty: a trap for programs.")] = ""
+
+
+class TicketSuggestions(Struct, frozen=True, kw_only=True):
+    suggestion_id: str
+    hits: list[SearchHit]
+    kb_token: str
+
+
+class TicketFiledAnswer(Struct, frozen=True, kw_only=True):
+    id: str
+
+
+class ArticleMark(Struct, frozen=True, kw_only=True):
+    """What an article was to a ticket; without one only for `missing`."""
+
+    relation: Literal["solved_by", "sent", "wrong", "missing"]
+    article: Annotated[str, Meta(max_length=400)] = ""
+    locale: str = ""
+    note: Annotated[str, Meta(max_length=2000, description="For the article's owner, with `wrong`.")] = ""
+
+
+class MarkAnswer(Struct, frozen=True, kw_only=True):
+    ticket: str
+    relation: str
+    article: str
+    commit: str
+    known: bool
+    """False for a number that no help desk has told of yet; it is kept all the same."""
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    accepted: int
+
+
 class Health(Struct, frozen=True, kw_only=True):
     status: str = "ok"
 
@@ -227,4 +281,6 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: int
     detail: str
     errors: tuple[FieldError, ...] = ()
+    articles: tuple[ArticleLink, ...] = ()
+    """Of a withdrawn article: those that may help instead."""
     request_id: str = ""

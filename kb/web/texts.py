@@ -51,3 +51,9 @@ def texts_for(locale: str) -> Texts:
     wanted = (locale, locale.partition("-")[0], FALLBACK)
     language = next(each for each in wanted if each in languages())
     return Texts(language, json.loads((_FOLDER / f"{language}.json").read_text("utf-8")))
+
+
+def language_name(locale: str) -> str:
+    """As its speakers call it; the code itself for a language that we have no words of."""
+    texts = texts_for(locale)
+    return texts("language") if texts.language == locale.partition("-")[0] else locale

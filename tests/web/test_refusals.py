@@ -31,8 +31,8 @@ ROWS = [
     (errors.PayloadTooLarge("x"), 413),
     (errors.TooManyRequests(7), 429),
     (errors.IndexMissing("/srv/var: x"), 503),
-    (errors.IndexDamaged("/srv/var: x"), 503),
-    (errors.IndexMismatch("/srv/var: x"), 503),
+    (errors.IndexDamaged("/srv/var", "x"), 503),
+    (errors.IndexMismatch("/srv/var", "x"), 503),
 ]
 
 
@@ -89,6 +89,14 @@ def test_unknown_addresses_and_methods_are_refused_alike(client):
     assert "GET" in refused.headers["allow"]
     assert client.simulate_get("/ja/nope").headers["content-type"].startswith("text/html")
     assert client.simulate_get("/ja/nope", headers={"Accept": "application/json"}).json["status"] == 404
+
+
+@pytest.mark.filterwarnings("ignore:Unknown REQUEST_METHOD")
+@pytest.mark.parametrize("method", ["WEBSOCKET", "FOO", "PROPFIND"])
+def test_methods_that_are_none_of_ours_are_refused_alike(client, method):
+    answer = client.simulate_request(method, "/api/v1/search")
+    assert answer.json["status"] == answer.status_code
+    assert answer.status_code in (400, 405)
 
 
 def test_without_an_index_all_say_so_but_the_process_is_healthy(tmp_path):

@@ -28,9 +28,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "report_needs",
+        sa.Column("intent", sa.Text, primary_key=True),
         sa.Column("search", sa.Text, primary_key=True),
         sa.Column("ticket", sa.Text, primary_key=True),
-        *_texts("intent", "session", "locale", "query", "cause", "article"),
+        *_texts("session", "locale", "query", "cause", "article"),
         *_numbers("started", "at"),
         sa.Column("lag", sa.BigInteger),
         *_numbers("zero"),

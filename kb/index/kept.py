@@ -1,0 +1,104 @@
+"""Generations that were published, kept so that one can go back to them within a second.
+
+    var/kept/<folder>/public|agent    hard links to what lay in var/index
+
+Not in `var/index/public`, since they may hold what is public no longer; nobody serves them from here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from kb.errors import IndexMissing
+from kb.index.generation import (
+    Manifest,
+    Media,
+    SiteState,
+    generation_folder,
+    manifest_file,
+)
+from kb.index.schema import fingerprint
+from kb.model import Audience
+
+KEEP = 5
+MADE = "made.json"
+"""Beside the two folders: what it was made of, in the publisher's words."""
+
+
+def root(var: Path) -> Path:
+    """Folder of all of them."""
+    return var / "kept"
+
+
+def add(var: Path, folder: str, keep: int = KEEP) -> None:
+    """Keep the generation `folder`, and of the others the last ones. Raises OSError."""
+    target = root(var) / folder
+    if not target.exists():
+        beside = root(var) / f".{folder}"
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True, mode=0o700)
+        for audience in Audience:
+            source = generation_folder(var, folder, audience)
+            shutil.copytree(source, beside / audience.value, copy_function=_link)
+        beside.rename(target)
+    os.utime(target)
+    for path in sorted(_all(var), key=lambda path: -path.stat().st_mtime)[keep:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def find(var: Path, wanted: str) -> Iterator[tuple[str, SiteState, dict[str, str]]]:
+    """(folder, state, `MADE`) of those whose commit or name begins with `wanted`, the latest first."""
+    for path in sorted(_all(var), key=lambda path: -path.stat().st_mtime):
+        with suppress(OSError, ValueError):
+            file = path / Audience.PUBLIC.value / "manifest.json"
+            manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
+            named = manifest.commit.startswith(wanted) or path.name.startswith(wanted)
+            if named and manifest.fingerprint == fingerprint():
+                made = msgspec.json.decode((path / MADE).read_bytes(), type=dict[str, str])
+                yield path.name, _state(path), made
+
+
+def restore(var: Path, folder: str) -> None:
+    """Bring one back beside the live generation, as the newest. Raises IndexMissing, OSError."""
+    if not manifest_file(var, folder).exists():
+        source = root(var) / folder
+        if not source.is_dir():
+            raise IndexMissing(f"{source}: this generation is kept no longer")
+        for audience in Audience:
+            target = generation_folder(var, folder, audience)
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source / audience.value, target, copy_function=_link)
+    os.utime(manifest_file(var, folder))
+
+
+def media(var: Path) -> set[str]:
+    """Digests of the files that kept generations show. Raises OSError and ValueError."""
+    shown: set[str] = set()
+    for path in _all(var):
+        agents = (path / Audience.AGENT.value / "media.json").read_bytes()
+        both = _state(path).media | msgspec.json.decode(agents, type=Media)
+        shown |= {entry.sha256 for entry in both.values()}
+    return shown
+
+
+def _state(path: Path) -> SiteState:
+    return msgspec.json.decode((path / Audience.PUBLIC.value / "site.json").read_bytes(), type=SiteState)
+
+
+def _all(var: Path) -> list[Path]:
+    base = root(var)
+    return [path for path in base.iterdir() if not path.name.startswith(".")] if base.is_dir() else []
+
+
+def _link(source: str, target: str) -> None:
+    """A second name of a file that never changes; a copy where the file system has no hard links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

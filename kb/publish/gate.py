@@ -1,0 +1,157 @@
+"""What a new generation must pass before it goes live: the golden gate, and a smoke search.
+
+Golden queries are those that the articles of the new tree name: a writer who takes the line out takes the
+promise back, in a commit that others read. A query is lost when its article was among the first three in
+the live generation, by whatever id it had there, and is not in the new one. What never held is no loss.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from kb.errors import BadParameter, IndexDamaged
+from kb.evaluate import GOLDEN_RANK, Judged, Rank, golden, ranks
+from kb.explain import Explanation, Part, explain
+from kb.index.generation import Generation
+from kb.index.snapshot import Card, Snapshot
+from kb.model import Article, Audience, Finding, Severity, Tree
+from kb.publish.status import Golden
+from kb.search import Query, search
+from kb.text.normalize import clean_query
+
+LOSS = "golden-loss"
+
+
+def compare(tree: Tree, new: Generation, live: Generation | None) -> Golden:
+    """The golden queries before and after; without a live generation nothing can be lost."""
+    asked = [each for each in golden(tree) if _answerable(each, new)]
+    after = ranks(new, asked)
+    held = sum(map(_holds, after))
+    if live is None:
+        return Golden(queries=len(asked), held=held)
+    before = ranks(live, [_as_before(each, new.moved, live) for each in asked])
+    lost = [(then, now) for then, now in zip(before, after, strict=True) if _holds(then) and not _holds(now)]
+    findings = tuple(_finding(tree, new, live, now, then.rank) for then, now in lost)
+    return Golden(queries=len(asked), held_before=sum(map(_holds, before)), held=held, lost=findings)
+
+
+def _holds(rank: Rank) -> bool:
+    return 1 <= rank.rank <= GOLDEN_RANK
+
+
+def _answerable(judged: Judged, new: Generation) -> bool:
+    """Not those of articles that are not shown now (published later, or no longer), and no nonsense."""
+    try:
+        clean_query(judged.query)
+    except BadParameter:
+        return False
+    if judged.locale not in new.locales:
+        return False
+    snapshot = new.snapshot(judged.locale, judged.audience)
+    return any(snapshot.find_article(each) >= 0 for each in judged.articles)
+
+
+def _as_before(judged: Judged, moved: Mapping[str, str], live: Generation) -> Judged:
+    """The same question to the live generation, where the article may have another id, locale or audience."""
+    keys = {f"{judged.locale}/{each}" for each in judged.articles}
+    keys |= {old for old, new in moved.items() if new in keys}
+    locales = sorted({key.partition("/")[0] for key in keys} & set(live.locales), key=judged.locale.__ne__)
+    if not locales:
+        return Judged(query=judged.query, locale=live.locales[0], articles={})
+    ids = {key.partition("/")[2]: 1.0 for key in keys if key.startswith(f"{locales[0]}/")}
+    return Judged(query=judged.query, locale=locales[0], articles=ids, audience=judged.audience)
+
+
+# What is said of a loss
+
+
+def _finding(tree: Tree, new: Generation, live: Generation, rank: Rank, before: int) -> Finding:
+    judged = rank.judged
+    name = next(iter(judged.articles))
+    article = next(each for each in tree.articles if (each.locale, each.id) == (judged.locale, name))
+    now = f"is at {rank.rank}" if rank.rank else "is not found"
+    winner = _winner(tree, new, live, rank)
+    return Finding(
+        code=LOSS, severity=Severity.ERROR, path=article.path, line=_line(tree, article, judged.query),
+        message=f"golden query {judged.query!r}: {name} was at {before} and {now}; {winner}",
+        mend="mend the article or the one above it, take the golden line out, or publish with --accept-loss",
+    )  # fmt: skip
+
+
+def _line(tree: Tree, article: Article, query: str) -> int:
+    try:
+        lines = (Path(tree.root) / article.path).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return 0
+    return next((number for number, line in enumerate(lines, 1) if query in line), 0)
+
+
+def _winner(tree: Tree, new: Generation, live: Generation, rank: Rank) -> str:
+    """Who took its place, and by what."""
+    judged = rank.judged
+    text = clean_query(judged.query)
+    snapshot = new.snapshot(judged.locale, judged.audience)
+    pins = new.pinned(judged.locale, text)
+    if pins:
+        return f"kb.yml pins {', '.join(pins)} to this query"
+    results = search(snapshot, Query(text=text, limit=GOLDEN_RANK))
+    used = results.corrected.query if results.corrected else text
+    number = snapshot.find_article(next(iter(judged.articles)))
+    mine = explain(snapshot, used, number)
+    if not results.hits:
+        return f"nothing is found at all; the article lacks {', '.join(mine.missing) or 'every word'}"
+    other = _newcomer([hit.card for hit in results.hits], live, judged)
+    theirs = explain(snapshot, used, snapshot.find_article(other.id))
+    path = next((a.path for a in tree.articles if (a.locale, a.id) == (other.locale, other.id)), other.id)
+    why = _why(theirs, mine)
+    return f"{other.id} ({path}) now outranks it with {theirs.score:.2f} to {mine.score:.2f}: {why}"
+
+
+def _newcomer(cards: Sequence[Card], live: Generation, judged: Judged) -> Card:
+    """Who was not among the first three before; else the last of them, whom one would have to pass."""
+    if judged.locale not in live.locales:
+        return cards[-1]
+    query = Query(text=clean_query(judged.query), limit=GOLDEN_RANK)
+    before = {hit.card.id for hit in search(live.snapshot(judged.locale, judged.audience), query).hits}
+    return next((card for card in cards if card.id not in before), cards[-1])
+
+
+def _why(theirs: Explanation, mine: Explanation) -> str:
+    """Where the difference comes from, the largest parts first."""
+    missing = [word for word in mine.missing if word not in theirs.missing]
+    lacking = f"the article lacks {', '.join(missing)}; " if missing else ""
+    gains, have = _by_place(theirs.parts), _by_place(mine.parts)
+    ahead = sorted(gains, key=lambda place: have[place] - gains[place])[:3]
+    told = [
+        f"{place} {gains[place]:.2f} to {have[place]:.2f}" for place in ahead if gains[place] > have[place]
+    ]
+    return lacking + (", ".join(told) or "equal scores, and its id comes first")
+
+
+def _by_place(parts: Iterable[Part]) -> defaultdict[str, float]:
+    sums: defaultdict[str, float] = defaultdict(float)
+    for part in parts:
+        where = f" in {part.field}" if part.field else ""
+        sums[f"{part.term or part.kind}{where}"] += part.score
+    return sums
+
+
+# Smoke
+
+
+def smoke(new: Generation) -> None:
+    """Search as a reader would: in each locale an article is found by its own title. Raises IndexDamaged."""
+    for locale in new.locales:
+        for audience in Audience:
+            snapshot = new.snapshot(locale, audience)
+            count = snapshot.meta.articles
+            for number in sorted({0, count // 2, count - 1} if count else ()):
+                card = snapshot.card(number)
+                if card.title_terms and not _found(snapshot, card.title):
+                    raise IndexDamaged(new.folder, f"searching {card.title!r} in {locale} finds nothing")
+
+
+def _found(snapshot: Snapshot, title: str) -> bool:
+    return bool(search(snapshot, Query(text=clean_query(title[:200]))).hits)

@@ -1,0 +1,115 @@
+"""A source at a ref → the tree of its articles, and what its history tells. The first steps of a publish.
+
+<var>/publish/mirror        what the remote has
+<var>/publish/export/…      the last exported commit; the next one links what did not change
+<var>/publish/lineage…      what need not be read twice
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from kb.content.tree import Known, Progress, read_tree
+from kb.errors import GitFailed
+from kb.index.generation import Generation
+from kb.index.store import writable
+from kb.model import Finding, Past, Tree
+from kb.publish import redirects
+from kb.publish.export import Entry, Exported, export
+from kb.publish.git import Mirror
+from kb.publish.source import Source, articles_folder
+from kb.publish.status import folder as state_folder
+
+
+class _Record(Struct, frozen=True):
+    """The last export, as it is remembered."""
+
+    name: str
+    below: str
+    entries: list[Entry]
+
+
+def mirror_of(var: Path) -> Mirror:
+    return Mirror(state_folder(var) / "mirror")
+
+
+def fetch(source: Source, ref: str, var: Path, seconds: float) -> str:
+    """The commit that the ref is at now, in the mirror. Raises GitFailed, RefNotFound, IndexNotWritable."""
+    mirror = mirror_of(var)
+    with writable(var):
+        try:
+            mirror.fetch(
+                source.url, head=ref in ("", "HEAD") or ref.startswith(("HEAD", "@")), seconds=seconds
+            )
+        except GitFailed:
+            if not _damaged(mirror):
+                raise
+            # it holds nothing that the remote has not
+            shutil.rmtree(mirror.folder, ignore_errors=True)
+            mirror.fetch(source.url, head=True, seconds=seconds)
+    return mirror.resolve(ref)
+
+
+def _damaged(mirror: Mirror) -> bool:
+    try:
+        mirror.git("rev-parse", "--git-dir")
+        mirror.git("for-each-ref", "--count=1")
+    except GitFailed:
+        return True
+    return False
+
+
+def exported(source: Source, commit: str, var: Path) -> Exported:
+    """The files of a commit in a folder of their own, which stays until the next. Raises IndexNotWritable."""
+    mirror = mirror_of(var)
+    below = source.path if source.path is not None else articles_folder(mirror, commit)
+    base, record_file = state_folder(var) / "export", state_folder(var) / "export.msgpack"
+    with writable(var):
+        last = _last(base, record_file, below)
+        for path in base.iterdir() if base.is_dir() else ():
+            if last is None or path != last.folder:
+                shutil.rmtree(path, ignore_errors=True)
+        number = int(last.folder.name.rpartition("-")[2]) + 1 if last else 1
+        name = f"{commit[:12]}-{number}"
+        try:
+            made = export(mirror, commit, below, base / name, last)
+            record = _Record(name, below, list(made.entries.values()))
+            record_file.write_bytes(msgspec.msgpack.encode(record))
+        except BaseException:
+            shutil.rmtree(base / name, ignore_errors=True)
+            raise
+        if last:
+            shutil.rmtree(last.folder, ignore_errors=True)
+    return made
+
+
+def _last(base: Path, file: Path, below: str) -> Exported | None:
+    with suppress(OSError, ValueError):
+        record = msgspec.msgpack.decode(file.read_bytes(), type=_Record)
+        if record.below == below and (base / record.name).is_dir():
+            return Exported(base / record.name, {entry.path: entry for entry in record.entries})
+    return None
+
+
+def tree_of(
+    made: Exported, commit: str, *, locale: str | None, known: Known | None, progress: Progress | None = None,
+    processes: int = 1,
+) -> Tree:  # fmt: skip
+    """The articles of an export; what could not be exported is among the findings."""
+    tree = read_tree(made.folder, locale=locale, known=known, progress=progress, processes=processes)
+    return replace(tree, commit=commit, findings=(*made.findings, *tree.findings))
+
+
+def past_of(
+    tree: Tree, source: Source, var: Path, below: str, live: Generation | None, locale: str | None
+) -> tuple[Past, tuple[Finding, ...]]:
+    """What became of old addresses, and findings about them."""
+    if not source.url:
+        return redirects.past_of_folder(tree, live)
+    return redirects.past_of(tree, mirror_of(var), tree.commit, below, state_folder(var), locale)

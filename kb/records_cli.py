@@ -1,0 +1,92 @@
+"""The commands about what is recorded: `kb token`, `kb forget`, `kb prune`. Put together in `kb.cli`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from kb import tokens
+from kb.deflection.retention import DAY_MS
+from kb.deflection.spool import deliver_left
+from kb.deflection.store import EventStore, database_url
+from kb.settings import load
+
+_VAR = click.option(
+    "--var",
+    type=click.Path(path_type=Path),
+    default=Path("var"),
+    show_default=True,
+    help="Folder of all state.",
+)
+
+
+def open_store(var: Path) -> EventStore:
+    """The database of KB_DATABASE_URL or of this folder, with its tables at this version."""
+    store = EventStore(database_url(var, load().database_url.value))
+    store.migrate()
+    return store
+
+
+@click.group()
+def token() -> None:
+    """Tokens of agents, writers and admins."""
+
+
+@token.command("create")
+@click.option("--role", type=click.Choice([each.value for each in tokens.Role]), required=True)
+@click.option("--name", required=True, help="Whose it is, or what for.")
+@click.option("--days", type=int, default=tokens.DAYS, show_default=True, help="Days until it expires.")
+@_VAR
+def create_token(role: str, name: str, days: int, var: Path) -> None:
+    """Print a new token, alone, once: only its hash is kept."""
+    with open_store(var) as store:
+        click.echo(tokens.create(store, tokens.Role(role), name, days))
+
+
+@token.command("list")
+@_VAR
+def list_tokens(var: Path) -> None:
+    """All tokens with their ids."""
+    now = time.time_ns() // 1_000_000
+    with open_store(var) as store:
+        for each in tokens.listed(store):
+            state = "valid" if each.valid(now) else "revoked" if each.revoked_at else "expired"
+            until = time.strftime("%Y-%m-%d", time.gmtime(each.expires_at / 1000))
+            click.echo(f"{each.id}  {each.role.value:6}  {state:7}  until {until}  {each.name}")
+
+
+@token.command("revoke")
+@click.argument("token_id", metavar="ID")
+@_VAR
+def revoke_token(token_id: str, var: Path) -> None:
+    """Token ID (see `kb token list`) opens nothing any more; processes that serve notice within seconds."""
+    with open_store(var) as store:
+        revoked = tokens.revoke(store, token_id)
+        click.echo(f"revoked: {revoked.id} ({revoked.role.value}, {revoked.name})")
+
+
+@click.command()
+@click.option("--ticket", help="Number of a ticket, ours or the desk's.")
+@click.option("--session", help="Name of a session.")
+@_VAR
+def forget(ticket: str | None, session: str | None, var: Path) -> None:
+    """Erase everything that is stored of a ticket or of a session."""
+    if bool(ticket) == bool(session):
+        raise click.UsageError("give one of --ticket and --session")
+    with open_store(var) as store:
+        deliver_left(var / "spool", store)
+        deleted = store.forget_ticket(ticket) if ticket else store.forget_session(session or "")
+        click.echo(f"{deleted} rows erased; backups keep theirs, see docs/deflection.md")
+
+
+@click.command()
+@click.option("--days", type=click.IntRange(1, 3650), help="Keep so many days; default KB_FACT_DAYS.")
+@_VAR
+def prune(days: int | None, var: Path) -> None:
+    """Delete facts that are older than the retention, keeping counts a day."""
+    kept = load().fact_days if days is None else days
+    with open_store(var) as store:
+        deleted = store.prune(time.time_ns() // 1_000_000 - kept * DAY_MS)
+        click.echo(f"{deleted} facts older than {kept} days deleted, their daily counts kept")

@@ -1,0 +1,151 @@
+"""The commands `kb report` and `kb gap`; `kb.cli` adds them to its own.
+
+Dates are those of the site's time zone. What the reports need beside the database is found below `--var`: the
+live index for today's answers, the articles' checkout or mirror for whether an article existed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from kb import settings
+from kb.deflection import gaps, printing, report
+from kb.deflection.failures import MIN_SESSIONS, Failures
+from kb.deflection.outcomes import WINDOW, WINDOWS
+from kb.deflection.periods import Period, period, zone_of
+from kb.deflection.report import Sources
+from kb.deflection.segments import SUFFIX
+from kb.deflection.store import EventStore, database_url
+from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
+from kb.index.generation import Generation, live_folder
+
+_VAR = click.option("--var", type=click.Path(path_type=Path), default=Path("var"), show_default=True,
+                    help="Folder of all state.")  # fmt: skip
+_ARTICLES = click.option("--articles", type=click.Path(path_type=Path), help="Folder of Markdown articles.")
+_FROM = click.option("--from", "start", default="", metavar="DATE", help="First day; default 28 days ago.")
+_TO = click.option("--to", "end", default="", metavar="DATE", help="Last day; default now.")
+_WINDOW = click.option("--window", type=click.Choice(list(WINDOWS)), default=WINDOW, show_default=True,
+                       help="How long after its last act a ticket fails a need.")  # fmt: skip
+_MIN = click.option("--min-sessions", type=click.IntRange(1), default=MIN_SESSIONS, show_default=True,
+                    help="Show a customer's text only from so many sessions on.")  # fmt: skip
+
+
+@click.command("report")
+@_VAR
+@_ARTICLES
+@_FROM
+@_TO
+@_WINDOW
+@_MIN
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True
+)
+@click.option("--part", type=click.Choice(["deflection", "failures", "articles"]), default="deflection",
+              show_default=True, help="What CSV holds.")  # fmt: skip
+@click.option("--rebuild", is_flag=True, help="Make the tables of intents anew from all facts first.")
+def report_command(
+    var: Path, articles: Path | None, start: str, end: str, window: str, min_sessions: int, form: str,
+    part: str, rebuild: bool,
+) -> None:  # fmt: skip
+    """What became of searches, why some ended in tickets, and which article to write next."""
+    with opened(var, articles) as sources:
+        asked = asked_period(sources, start, end, window)
+        sources.catch_up(rebuild)
+        if form == "csv" and part != "deflection":
+            click.echo(_part(sources, asked, min_sessions, part), nl=False)
+            return
+        found = report.build(sources, asked, min_sessions)
+    if form == "text":
+        printing.print_report(found, Console(soft_wrap=True, highlight=False))
+    elif form == "json":
+        click.echo(printing.as_json(found))
+    else:
+        click.echo(printing.deflection_csv(found), nl=False)
+
+
+def _part(sources: Sources, asked: Period, min_sessions: int, part: str) -> str:
+    if part == "articles":
+        return printing.articles_csv(report.articles(sources, asked))
+    return printing.failures_csv(report.failures(sources, asked, min_sessions))
+
+
+@click.command("gap")
+@click.argument("query", default="")
+@_VAR
+@_ARTICLES
+@_FROM
+@_TO
+@_WINDOW
+@_MIN
+@click.option(
+    "--draft", is_flag=True, help="Write the skeleton of the article for QUERY, or for the first gap."
+)
+def gap_command(
+    query: str, var: Path, articles: Path | None, start: str, end: str, window: str, min_sessions: int,
+    draft: bool,
+) -> None:  # fmt: skip
+    """Articles that are missing, by the tickets they would have saved; --draft writes one's skeleton."""
+    with opened(var, articles) as sources:
+        asked = asked_period(sources, start, end, window)
+        sources.catch_up()
+        found: Failures = report.failures(sources, asked, min_sessions)
+    if draft:
+        click.echo(gaps.write_draft(gaps.chosen(found.gaps, query), articles or Path("articles")))
+        return
+    for gap in found.gaps:
+        click.echo(f"{gap.tickets:6}  {gap.locale:5}  {gap.query}")
+    if not found.gaps:
+        click.echo("no missing article is known for this period", err=True)
+
+
+@contextmanager
+def opened(var: Path, articles: Path | None = None) -> Iterator[Sources]:
+    """The store of a state folder, migrated, with what else stands there."""
+    configured = settings.load()
+    url = getattr(configured, "database_url", "")
+    with EventStore(database_url(var, url)) as store:
+        store.migrate()
+        yield Sources(
+            store=store, generation=live(var), repository=history(var, articles),
+            spooled=lambda: spooled(var / "spool"),
+        )  # fmt: skip
+
+
+def live(var: Path) -> Generation | None:
+    """Today's index; a report can do without one, and says less then."""
+    try:
+        return Generation(var, live_folder(var))
+    except (IndexMissing, IndexDamaged, IndexMismatch) as error:
+        print(f"kb: reporting without today's index: {error}", file=sys.stderr)
+        return None
+
+
+def history(var: Path, articles: Path | None) -> Path | None:
+    """Where git may know the articles: a checkout named or standing here, or what was published from."""
+    mirror = var / "publish" / "mirror"
+    candidates = [articles] if articles is not None else [mirror, Path("articles")]
+    return next((folder for folder in candidates if folder.is_dir()), None)
+
+
+def spooled(folder: Path) -> int:
+    """Facts in the spool's files: a line each."""
+    count = 0
+    for file in folder.glob(f"**/*{SUFFIX}"):
+        try:
+            count += file.read_bytes().count(b"\n")
+        except OSError:
+            continue  # delivered and removed meanwhile
+    return count
+
+
+def asked_period(sources: Sources, start: str, end: str, window: str) -> Period:
+    """Raises BadParameter."""
+    zone = zone_of(sources.generation.site.time_zone if sources.generation else "UTC")
+    return period(start, end, window, zone, time.time_ns() // 1_000_000)

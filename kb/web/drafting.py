@@ -1,0 +1,53 @@
+"""Articles for a ticket that is being written: the same for the API and for the form."""
+
+from __future__ import annotations
+
+import falcon
+
+from kb.deflection.facts import Entry, SuggestionsShown, new_id
+from kb.deflection.scrub import scrub
+from kb.desk.drafts import Draft, query_of
+from kb.model import Audience
+from kb.search import Hit, Query, Results
+from kb.tickets import Author, in_holdout
+from kb.web.parts import Parts
+from kb.web.reader import Shelf
+from kb.web.recording import now_ms
+from kb.web.resources import run_search
+from kb.web.sessions import is_browser, visitor_of
+
+SHOWN = 5
+"""More are not read by somebody who has begun to write."""
+
+
+def author_of(req: falcon.Request, resp: falcon.Response, parts: Parts, entry: Entry) -> Author:
+    """Who writes. Pages begin a session; of programs only those that would keep it."""
+    begin = entry is Entry.FORM or is_browser(req)
+    visitor = visitor_of(req, resp, parts, begin=begin)
+    return Author(session=visitor.session, reader=visitor.reader, entry=entry)
+
+
+def suggested(parts: Parts, shelf: Shelf, draft: Draft, author: Author) -> tuple[list[Hit], SuggestionsShown]:
+    """Hits to show, none to a session of the holdout, and the fact to be recorded after the answer.
+
+    The search is made either way, so that what would have been shown is known, and takes as long.
+    """
+    # a suggestion is for customers, whoever fills in the form
+    public = Shelf(shelf.generation, Audience.PUBLIC, shelf.locale)
+    text = query_of(public.snapshot, draft.subject, draft.body)
+    results = run_search(public, Query(text=text, limit=SHOWN))[0] if text else _NOTHING
+    query = scrub(draft.subject or draft.body[:200], names=True, shapes=parts.settings.order_shapes)
+    holdout = in_holdout(author.session, parts.settings.holdout)
+    hits = [] if holdout else list(results.hits)
+    version = shelf.generation.commit or shelf.generation.name
+    fact = SuggestionsShown(
+        id=new_id(), at=now_ms(), session=author.session, reader=author.reader,
+        entry=author.entry, locale=shelf.locale, suggestion_id=new_id(),
+        query=query, strict_hits=results.total,
+        listed=tuple(f"{public.snapshot.card(n).id}@{version}" for n in results.first), shown=len(hits),
+        generation=shelf.generation.name, holdout=holdout,
+    )  # fmt: skip
+    return hits, fact
+
+
+_NOTHING = Results(query="", total=0, hits=(), facets={})

@@ -1,0 +1,162 @@
+"""Builders and readers at the same time."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trees import SHOP, folders, found, index, live, write
+
+from kb.errors import IndexDamaged, IndexLocked
+from kb.index.generation import LiveIndex, generation_folder, index_root, live_folder
+from kb.model import Audience
+
+SWITCHES = 20
+THREADS = 4
+
+
+def numbered(root: Path, number: int) -> None:
+    write(root, {"en/shipping.md": f"---\ndescription: '{number}'\n---\n# Shipping overseas\n\nBy sea.\n"})
+
+
+def number_of(live_index: LiveIndex) -> int:
+    """Search, and tell the number of the text that was found."""
+    generation = live_index.current()
+    assert found(generation, "en", "overseas") == ["shipping"]
+    snapshot = generation.snapshot("en", Audience.PUBLIC)
+    return int(snapshot.article(snapshot.find_article("shipping")).description)
+
+
+def test_a_second_builder_is_refused_while_the_first_works(tmp_path: Path) -> None:
+    root, var = write(tmp_path / "articles", SHOP), tmp_path / "var"
+    refused = []
+
+    def build_within(step: str, done: int, total: int) -> None:
+        with pytest.raises(IndexLocked) as told:
+            index(root, var)
+        refused.append(str(told.value))
+
+    summary = index(root, var, progress=build_within)
+    assert set(refused) == {f"{index_root(var)}: another process is building the index"}
+    assert summary.articles == 6
+    assert folders(var) == {live(var).folder}
+    assert index(root, var).unchanged
+
+
+def test_threads_that_search_while_generations_switch_see_each_at_their_next_call(tmp_path: Path) -> None:
+    root, var = write(tmp_path / "articles", SHOP), tmp_path / "var"
+    numbered(root, 0)
+    index(root, var)
+    live_index = LiveIndex(var)
+    switched, wrong, searches = 0, [], [0] * THREADS
+
+    def work(thread: int) -> None:
+        while switched < SWITCHES:
+            before = switched
+            try:
+                seen = number_of(live_index)
+            except BaseException as error:
+                wrong.append(repr(error))
+                return
+            if seen < before:
+                wrong.append(f"{seen} after {before} was live")
+            searches[thread] += 1
+
+    threads = [threading.Thread(target=work, args=(thread,)) for thread in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for number in range(1, SWITCHES + 1):
+        numbered(root, number)
+        index(root, var)
+        switched = number
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert min(searches) > 0
+    assert number_of(live_index) == SWITCHES
+
+
+def test_a_reader_keeps_what_it_has_open_when_the_folder_is_removed(tmp_path: Path) -> None:
+    root, var = write(tmp_path / "articles", SHOP), tmp_path / "var"
+    index(root, var)
+    generation = live(var)
+    for audience in Audience:
+        shutil.rmtree(generation_folder(var, generation.folder, audience))
+    for text in ("返金", "へんきん", "期限"):
+        assert "orders/refund" in found(generation, "ja", text)
+    assert found(generation, "en", "shippin") == ["shipping"]
+    assert len(list(generation.articles())) == 6
+    with pytest.raises(IndexDamaged):
+        live(var)
+
+
+def open_while_it_vanishes(root: Path, var: Path, said: Connection) -> None:
+    """Between reading the pointer and opening the manifest, the next generation is built and this one removed."""
+    first = live_folder(var)
+    waiting = True
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal waiting
+        if waiting and event == "open" and str(arguments[0]).endswith(f"{first}/manifest.json"):
+            waiting = False
+            (root / "ja/orders/cancel.md").unlink()  # withdrawn, so the first generation goes at once
+            index(root, var)
+
+    sys.addaudithook(hook)
+    opened = LiveIndex(var).current()
+    said.send((waiting, first, opened.folder, found(opened, "ja", "返金"), folders(var)))
+
+
+def test_a_generation_that_vanishes_while_it_is_opened_is_replaced_by_the_one_that_is_live_now(
+    tmp_path: Path,
+) -> None:
+    root, var = write(tmp_path / "articles", SHOP), tmp_path / "var"
+    index(root, var)
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["kb.indexer", "kb.search"])
+    said, sayer = context.Pipe()
+    process = context.Process(target=open_while_it_vanishes, args=(root, var, sayer))
+    process.start()
+    waiting, first, opened, hits, left = said.recv()
+    process.join()
+    assert not waiting
+    assert first not in left
+    assert left == {opened}
+    assert hits == ["orders/refund"]
+
+
+def test_a_reader_may_always_open_the_live_generation_while_each_removes_the_one_before(
+    tmp_path: Path,
+) -> None:
+    root, var = write(tmp_path / "articles", SHOP), tmp_path / "var"
+    numbered(root, 0)
+    index(root, var)
+    wrong, opened, done = [], 0, False
+
+    def work() -> None:
+        nonlocal opened
+        while not done:
+            try:
+                number_of(LiveIndex(var))
+                opened += 1
+            except BaseException as error:
+                wrong.append(repr(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    for number in range(1, 9):
+        numbered(root, number)
+        write(root, {f"en/help/a{number}.md": "# Help\n\nText.\n"})
+        (root / f"en/help/a{number - 1}.md").unlink(missing_ok=True)
+        index(root, var)
+        assert number == 1 or len(folders(var)) == 1
+    done = True
+    thread.join()
+    assert wrong == []
+    assert opened > 0
