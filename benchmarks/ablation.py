@@ -80,7 +80,10 @@ def run(folder: Path, queries: int) -> None:
             typed, kana = ranks(generation, judged, WEIGHTS), ranks(generation, as_kana, WEIGHTS)
             pairs = [(1 <= a.rank <= 3, 1 <= b.rank <= 3) for a, b in zip(typed, kana, strict=True)]
             kept = sum(a and b for a, b in pairs) / max(1, sum(a for a, _ in pairs))
-            print(f"  {'kana typed for kanji':30} nDCG@10 {evaluate.scores(kana).ndcg10:.4f}  kept {kept:.3f}", flush=True)
+            print(
+                f"  {'kana typed for kanji':30} nDCG@10 {evaluate.scores(kana).ndcg10:.4f}  kept {kept:.3f}",
+                flush=True,
+            )
 
 
 def main() -> None:

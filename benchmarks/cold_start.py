@@ -1,6 +1,6 @@
 """Seconds from starting `kb serve --articles articles` to the first answer: cold, and when the index stands.
 
-    .venv/bin/python benchmarks/cold_start.py [--articles articles] [--runs 3]
+.venv/bin/python benchmarks/cold_start.py [--articles articles] [--runs 3]
 """
 
 from __future__ import annotations
@@ -26,9 +26,22 @@ def seconds_to_answer(articles: Path, var: Path) -> float:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "kb", "serve", "--articles", str(articles), "--var", str(var), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "kb",
+        "serve",
+        "--articles",
+        str(articles),
+        "--var",
+        str(var),
+        "--port",
+        str(port),
+    ]
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         while time.perf_counter() - started < 120:
             try:

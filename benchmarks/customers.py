@@ -1,7 +1,7 @@
-"""Customers made up with known truth: what they need, whether they are helped, and if not, why. For `year.py`.
+"""Customers made up with known truth: what they need, whether they are helped, and if not, why; for `year.py`.
 
-A need has a topic (an article, or one that nobody has written), is typed in one of its wordings, and ends in a
-known way. Nothing here uses the code that judges it. Seeded: the same arguments give the same facts.
+A need has a topic (an article, or one that nobody has written), is typed in one of its wordings, and ends in
+a known way. Nothing here uses the code that judges it. Seeded: the same arguments give the same facts.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ class Customer:
         cause = "" if helped else "MISSING" if not exists else chance.choices(causes, shares)[0]
         search = self.search(query, cause)
         self.read(search, helped, cause)
-        ticket = "" if helped else self.complain(search, cause)
-        return Need(self.session, started, helped, cause, ticket, self.topic, query)
+        ticket, saved = ("", False) if helped else self.complain(search, cause)
+        return Need(self.session, started, helped or saved, cause, ticket, self.topic, query)
 
     def search(self, query: str, cause: str) -> str:
         if self.intent:
@@ -168,18 +168,18 @@ class Customer:
                 active_ms=int(seconds * SECOND * share), scroll=round(0.4 * share, 2),
             ))  # fmt: skip
 
-    def complain(self, search: str, cause: str) -> str:
-        """The ticket that can be joined, if one is filed."""
+    def complain(self, search: str, cause: str) -> tuple[str, bool]:
+        """The ticket that can be joined, if one is filed; and whether suggestions helped instead."""
         chance = self.chance
         turn = chance.random()
         if turn > TO_THE_FORM + BY_PHONE:
-            return ""
+            return "", False
         ticket = self.name(8)
         if turn > TO_THE_FORM:
             called = self.common(chance.randint(10, 600) * MINUTE, Entry.DESK)
             called |= {"session": "", "intent": ""}
             self.facts.append(TicketFiled(**called, ticket=ticket, source="generic", joined=False))
-            return ""
+            return "", False
         holdout = int(self.session, 16) % 1000 < 1000 * HOLDOUT
         self.facts.append(FormOpened(**self.common(30 * SECOND, Entry.FORM)))
         suggestion = self.name(12)
@@ -188,17 +188,17 @@ class Customer:
             shown=0 if holdout else 3, holdout=holdout,
         ))  # fmt: skip
         if chance.random() > FILES:
-            return ""
+            return "", False
         if not holdout and chance.random() < SUGGESTIONS_HELP:
             shown = {"suggestion_id": suggestion, "article": self.topic.article}
             self.facts.append(SuggestionOpened(**self.common(5 * SECOND, Entry.FORM), **shown))
             self.facts.append(MarkedSolved(**self.common(60 * SECOND, Entry.FORM), **shown))
-            return ""
+            return "", True
         self.facts.append(TicketFiled(
             **self.common(60 * SECOND, Entry.FORM), ticket=ticket, suggestion_id=suggestion, search_id=search,
         ))  # fmt: skip
         self.desk(ticket, cause)
-        return ticket
+        return ticket, False
 
     def desk(self, ticket: str, cause: str) -> None:
         """An agent solves it within two days and mostly says with which article."""
@@ -210,11 +210,10 @@ class Customer:
         about["id"] = f"{self.at:011x}{self.name(20)}"
         wrong = self.chance.random() < WRONG_LINK
         article = self.chance.choice(self.world.topics).article if wrong else self.topic.article
-        missing = cause == "MISSING" and not wrong
-        relation = Relation.MISSING if missing and self.chance.random() < 0.5 else Relation.SOLVED_BY
-        self.facts.append(TicketArticleLinked(
-            **about, ticket=ticket, relation=relation, article="" if relation is Relation.MISSING else article,
-        ))  # fmt: skip
+        relation = Relation.SOLVED_BY
+        if cause == "MISSING" and not wrong and self.chance.random() < 0.5:
+            relation, article = Relation.MISSING, ""
+        self.facts.append(TicketArticleLinked(**about, ticket=ticket, relation=relation, article=article))
 
 
 def zipf(chance: random.Random, things: Sequence[str]) -> str:

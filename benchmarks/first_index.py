@@ -49,7 +49,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="kb-bench-") as folder:
         root = Path(folder)
         write_tree(args.source, root / "articles", args.sections)
-        command = [sys.executable, "-m", "kb", "index", "--articles", str(root / "articles"), "--var", str(root / "var")]
+        command = [
+            sys.executable,
+            "-m",
+            "kb",
+            "index",
+            "--articles",
+            str(root / "articles"),
+            "--var",
+            str(root / "var"),
+        ]
         started = time.perf_counter()
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         seconds = time.perf_counter() - started

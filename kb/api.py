@@ -17,10 +17,12 @@ from kb.web import (
     discovery,
     events,
     files,
+    git_hooks,
     metrics,
     moved,
     operations,
     pages,
+    reports,
     resources,
     searching,
     signin,
@@ -30,6 +32,7 @@ from kb.web import (
 from kb.web.guard import Guard
 from kb.web.middleware import Gate, Trace, request_id
 from kb.web.parts import Parts
+from kb.web.preview import NoIndex
 from kb.web.recording import Recorded
 from kb.web.refusals import Refusal, Refusals
 from kb.web.rendering import Pages
@@ -76,7 +79,11 @@ def routes(parts: Parts, shown: Pages) -> dict[str, object]:
         "/api/v1/tickets": tickets.FileTicket(parts),
         "/api/v1/tickets/suggest": tickets.SuggestForTicket(parts),
         "/api/v1/tickets/{ticket}/articles": tickets.MarkArticle(parts),
+        "/api/v1/hooks/git": git_hooks.GitHook(parts),
         "/api/v1/hooks/tickets/{source}": ticket_hooks.TicketHook(parts),
+        "/api/v1/reports/deflection": reports.DeflectionReport(parts),
+        "/api/v1/reports/failures": reports.FailureReport(parts),
+        "/api/v1/reports/articles": reports.ArticleReports(parts),
         # operations
         "/healthz": operations.Healthz(parts),
         "/readyz": operations.Readyz(parts),
@@ -116,9 +123,14 @@ class _Router(falcon.routing.CompiledRouter):
         return methods
 
 
+def _middleware(parts: Parts) -> list[Any]:
+    always: list[Any] = [Trace(), Gate(parts.settings), Guard(parts)]
+    return [*always, NoIndex()] if parts.preview else always
+
+
 def create_app(parts: Parts) -> App:
     """The application over `parts`; opens nothing until the first request asks for the index."""
-    app: App = Recorded(router=_Router(), middleware=[Trace(), Gate(parts.settings), Guard(parts)])
+    app: App = Recorded(router=_Router(), middleware=_middleware(parts))
     app.req_options.auto_parse_form_urlencoded = False
     shown = Pages(parts)
     refusals = Refusals(shown)

@@ -22,9 +22,11 @@ from kb.explain import Explanation, explain
 from kb.index.generation import Generation, live_folder
 from kb.model import Audience, Finding, Severity, Tree
 from kb.records_cli import forget, prune, token
+from kb.reports_cli import gap_command, report_command
 from kb.search import MAX_LIMIT, Query, Results, search
 from kb.terminal import ARTICLES, LOCALE, VAR, err, out, progress
 from kb.text.normalize import clean_query
+from kb.tickets_cli import tickets
 
 _AUDIENCE = click.option(
     "--audience", type=click.Choice([a.value for a in Audience]), default="public", show_default=True
@@ -47,7 +49,7 @@ for _command in publish_cli.COMMANDS:
     cli.add_command(_command)
 
 
-for _each in (token, forget, prune):
+for _each in (token, forget, prune, tickets):
     cli.add_command(_each)
 
 
@@ -67,19 +69,25 @@ def main() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer; default KB_WORKERS.")
+@click.option("--ref", help="Preview this branch, drafts included, from a state folder of its own.")
 def serve(
-    articles: Path | None, var: Path, locale: str | None, host: str, port: int, workers: int | None
-) -> None:
+    articles: Path | None, var: Path, locale: str | None, host: str, port: int, workers: int | None,
+    ref: str | None,
+) -> None:  # fmt: skip
     """Serve the help center. With --articles the index is built or updated first."""
     from kb import serve as server  # gunicorn is not needed by the other commands
 
     settings = server.load_settings(workers)
     server.check_address(host, port)
+    if ref is not None:
+        with publish_cli.preview(settings, articles, ref, locale) as folder:
+            server.serve(folder, host, port, settings, locale, server.Made(preview=ref))
+        return
     if articles is None and not _has_index(var):
         articles = Path("articles")
     if articles is not None:
         _build(articles, var, locale, rebuild=False)
-    server.serve(var, host, port, settings, locale)
+    server.serve(var, host, port, settings, locale, server.Made(articles=articles))
 
 
 def _has_index(var: Path) -> bool:
@@ -105,7 +113,7 @@ def _build(articles: Path, var: Path, locale: str | None, rebuild: bool) -> Tree
     with progress() as step:
         known = None if rebuild else indexer.known_articles(var)
         tree = read_tree(
-            articles, locale=locale, known=known, processes=2, progress=lambda d, n: step("reading", d, n)
+            articles, locale=locale, known=known, progress=lambda d, n: step("reading", d, n)
         )
         summary = indexer.build(tree, var, rebuild=rebuild, progress=step)
     for finding in tree.findings:
@@ -261,7 +269,7 @@ def check(
 ) -> None:
     """Check articles: front matter, links, anchors, images, titles. Exit status 1 when there are errors."""
     root = articles or Path("articles")
-    findings = check_tree(read_tree(root, locale=locale, processes=2))
+    findings = check_tree(read_tree(root, locale=locale))
     if paths:
         wanted = [path.resolve() for path in paths]
         findings = tuple(

@@ -6,29 +6,27 @@ Exit status 0: done; 1: not in order (blocked, something lost); 2: it could not 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 import msgspec
 
 from kb import settings
 from kb.errors import BadParameter, IndexMissing
+from kb.publish import preview as previews
 from kb.publish import status as statuses
-from kb.publish.publish import Order, publish
-from kb.publish.source import Source, source_of
+from kb.publish.orders import order_of
+from kb.publish.publish import publish
 from kb.publish.status import Status
 from kb.terminal import LOCALE, VAR, err, out, progress
 
 _FROM = click.option("--from", "place", metavar="GIT_URL_OR_DIR",
                      help="Repository or folder; default KB_GIT_URL, else ./articles.")  # fmt: skip
 _PATH = click.option("--path", help="Folder of the repository with the articles; default: found by looking.")
-
-
-def source_for(place: str | None, ref: str, path: str | None, configured: settings.Settings) -> Source:
-    """What --from names, else KB_GIT_URL, else ./articles."""
-    path = path if path is not None else configured.git_path or None
-    return source_of(place or configured.git_url.value or "articles", ref, path)
 
 
 @click.command("publish")
@@ -63,15 +61,11 @@ def publish_command(
 def _publish(
     place: str | None, ref: str | None, path: str | None, var: Path, locale: str | None, reason: str
 ) -> Status:
-    configured = settings.load()
-    ref = configured.git_ref if ref is None and place is None else ref or ""
     if reason and not reason.strip():
         raise BadParameter("--accept-loss", "needs a reason")
-    order = Order(
-        source=source_for(place, ref, path, configured), ref=ref, locale=locale,
-        accept_loss=reason.strip(), fetch_seconds=configured.git_timeout,
-        status_url=configured.publish_status_url, status_secret=configured.publish_status_secret.value,
-    )  # fmt: skip
+    order = order_of(
+        settings.load(), place=place or "", ref=ref, path=path, locale=locale, accept_loss=reason.strip()
+    )
     with progress() as step:
         return publish(order, var, step)
 
@@ -107,6 +101,21 @@ def print_status(status: Status) -> None:
         out.print(f"seconds: {steps}", style="dim", markup=False)
     if status.posted:
         out.print(f"KB_PUBLISH_STATUS_URL was {status.posted}", style="dim", markup=False)
+
+
+@contextmanager
+def preview(
+    configured: settings.Settings, articles: Path | None, ref: str, locale: str | None
+) -> Iterator[Path]:
+    """A state folder with the index of a branch, for as long as it is served."""
+    with TemporaryDirectory(prefix="kb-preview-") as name:
+        order = order_of(configured, place=str(articles or ""), ref=ref, locale=locale)
+        with progress() as step:
+            commit, wrong = previews.build(order, Path(name), step)
+        for finding in wrong:
+            err.print(f"would block a publish: {finding}", style="yellow", markup=False)
+        out.print(f"preview of {ref or 'the default branch'} at {commit[:12]}, drafts included", markup=False)
+        yield Path(name)
 
 
 COMMANDS = (publish_command,)

@@ -11,6 +11,7 @@ from kb import tokens
 from kb.deflection.retention import DAY_MS
 from kb.deflection.spool import deliver_left
 from kb.deflection.store import EventStore, database_url
+from kb.desk import records
 from kb.settings import load
 
 _VAR = click.option(
@@ -77,7 +78,10 @@ def forget(ticket: str | None, session: str | None, var: Path) -> None:
         raise click.UsageError("give one of --ticket and --session")
     with open_store(var) as store:
         deliver_left(var / "spool", store)
-        deleted = store.forget_ticket(ticket) if ticket else store.forget_session(session or "")
+        if ticket:
+            deleted = sum(store.forget_ticket(name) for name in records.names_of(store, ticket))
+        else:
+            deleted = store.forget_session(session or "")
         click.echo(f"{deleted} rows erased; backups keep theirs, see docs/deflection.md")
 
 
@@ -86,7 +90,10 @@ def forget(ticket: str | None, session: str | None, var: Path) -> None:
 @_VAR
 def prune(days: int | None, var: Path) -> None:
     """Delete facts that are older than the retention, keeping counts a day."""
-    kept = load().fact_days if days is None else days
+    settings = load()
+    kept = settings.fact_days if days is None else days
     with open_store(var) as store:
         deleted = store.prune(time.time_ns() // 1_000_000 - kept * DAY_MS)
         click.echo(f"{deleted} facts older than {kept} days deleted, their daily counts kept")
+        erased = records.erase(store, settings.ticket_days)
+        click.echo(f"{erased} tickets emptied that were delivered {settings.ticket_days} days ago")

@@ -6,29 +6,25 @@ live index for today's answers, the articles' checkout or mirror for whether an 
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from kb import settings
 from kb.deflection import gaps, printing, report
 from kb.deflection.failures import MIN_SESSIONS, Failures
 from kb.deflection.outcomes import WINDOW, WINDOWS
 from kb.deflection.periods import Period, period, zone_of
 from kb.deflection.report import Sources
 from kb.deflection.segments import SUFFIX
-from kb.deflection.store import EventStore, database_url
+from kb.deflection.spool import deliver_left
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.index.generation import Generation, live_folder
+from kb.records_cli import open_store
+from kb.terminal import ARTICLES, VAR, out
 
-_VAR = click.option("--var", type=click.Path(path_type=Path), default=Path("var"), show_default=True,
-                    help="Folder of all state.")  # fmt: skip
-_ARTICLES = click.option("--articles", type=click.Path(path_type=Path), help="Folder of Markdown articles.")
 _FROM = click.option("--from", "start", default="", metavar="DATE", help="First day; default 28 days ago.")
 _TO = click.option("--to", "end", default="", metavar="DATE", help="Last day; default now.")
 _WINDOW = click.option("--window", type=click.Choice(list(WINDOWS)), default=WINDOW, show_default=True,
@@ -38,8 +34,8 @@ _MIN = click.option("--min-sessions", type=click.IntRange(1), default=MIN_SESSIO
 
 
 @click.command("report")
-@_VAR
-@_ARTICLES
+@VAR
+@ARTICLES
 @_FROM
 @_TO
 @_WINDOW
@@ -63,7 +59,7 @@ def report_command(
             return
         found = report.build(sources, asked, min_sessions)
     if form == "text":
-        printing.print_report(found, Console(soft_wrap=True, highlight=False))
+        printing.print_report(found, out)
     elif form == "json":
         click.echo(printing.as_json(found))
     else:
@@ -78,8 +74,8 @@ def _part(sources: Sources, asked: Period, min_sessions: int, part: str) -> str:
 
 @click.command("gap")
 @click.argument("query", default="")
-@_VAR
-@_ARTICLES
+@VAR
+@ARTICLES
 @_FROM
 @_TO
 @_WINDOW
@@ -107,11 +103,9 @@ def gap_command(
 
 @contextmanager
 def opened(var: Path, articles: Path | None = None) -> Iterator[Sources]:
-    """The store of a state folder, migrated, with what else stands there."""
-    configured = settings.load()
-    url = getattr(configured, "database_url", "")
-    with EventStore(database_url(var, url)) as store:
-        store.migrate()
+    """The store of a state folder and what else stands there; facts that a dead process left are taken in."""
+    with open_store(var) as store:
+        deliver_left(var / "spool", store)
         yield Sources(
             store=store, generation=live(var), repository=history(var, articles),
             spooled=lambda: spooled(var / "spool"),
@@ -123,7 +117,7 @@ def live(var: Path) -> Generation | None:
     try:
         return Generation(var, live_folder(var))
     except (IndexMissing, IndexDamaged, IndexMismatch) as error:
-        print(f"kb: reporting without today's index: {error}", file=sys.stderr)
+        click.echo(f"kb: reporting without today's index: {error}", err=True)
         return None
 
 

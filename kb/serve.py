@@ -23,6 +23,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.http import errors as http_errors  # type: ignore[import-untyped]
 from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from msgspec import Struct
 
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, PortTaken, StoreReadOnly
 from kb.settings import Settings, load
@@ -65,10 +66,12 @@ def check_address(host: str, port: int) -> None:
     bind(host, port).close()
 
 
-def serve(var: Path, host: str, port: int, settings: Settings, locale: str | None = None) -> None:
+def serve(
+    var: Path, host: str, port: int, settings: Settings, locale: str | None = None, made: Made | None = None
+) -> None:
     """Serve the index of `var` until Ctrl-C or SIGTERM.
 
-    `locale`: of readers who ask for none. Port 0 takes any free one.
+    `locale`: of readers who ask for none. `made`: what the index was made of. Port 0 takes any free one.
     Raises PortTaken before anything starts.
     """
     listener = bind(host, port)
@@ -80,7 +83,7 @@ def serve(var: Path, host: str, port: int, settings: Settings, locale: str | Non
         # read by prometheus-client in the workers
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         say = f"kb is serving http://{shown}:{number}{settings.base_url.prefix} (Ctrl-C stops)"
-        _Server(var, settings, locale or "", Path(metrics), listener, say, secret).run()
+        _Server(var, settings, locale or "", Path(metrics), listener, say, secret, made or Made()).run()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -136,15 +139,24 @@ def _secret(var: Path, settings: Settings) -> bytes:
         return secrets.token_bytes(32)
 
 
+class Made(Struct, frozen=True, kw_only=True):
+    """What the index that is served was made of, where `kb publish` did not note it."""
+
+    articles: Path | None = None
+    """The folder, to be read again when the time of an article has come."""
+    preview: str = ""
+    """The branch, when this is a preview of one."""
+
+
 class _Server(BaseApplication):  # type: ignore[misc]
     """gunicorn's application object; `load` runs in each worker."""
 
     def __init__(
         self, var: Path, settings: Settings, locale: str, metrics: Path, listener: socket.socket, say: str,
-        secret: bytes,
+        secret: bytes, made: Made,
     ) -> None:  # fmt: skip
         self._var, self._settings, self._locale, self._metrics = var, settings, locale, metrics
-        self._listener, self._say, self._secret = listener, say, secret
+        self._listener, self._say, self._secret, self._made = listener, say, secret, made
         super().__init__()
 
     def load_config(self) -> None:
@@ -176,19 +188,33 @@ class _Server(BaseApplication):  # type: ignore[misc]
         from kb.api import create_app
         from kb.deflection.spool import Bounds, Spool
         from kb.deflection.store import EventStore, database_url
+        from kb.desk.clerk import Clerk
         from kb.index.generation import LiveIndex
+        from kb.publish import schedule
         from kb.web.parts import Parts
 
         settings = self._settings
         store = EventStore(database_url(self._var, settings.database_url.value))
         spool = Spool(self._var / "spool", store, Bounds(bytes=settings.spool_mb * 1_000_000))
+        clerk = Clerk(store, settings)
         parts = Parts(
-            live=LiveIndex(self._var), settings=settings, locale=self._locale, metrics=self._metrics,
-            store=store, spool=spool, secret=self._secret,
+            live=LiveIndex(self._var), var=self._var, settings=settings, locale=self._locale,
+            metrics=self._metrics, preview=self._made.preview,
+            store=store, spool=spool, clerk=clerk, secret=self._secret,
         )  # fmt: skip
         warm(parts.live)
         spool.start()
-        self.cfg.set("worker_exit", lambda server, worker: spool.close())
+        clerk.start()
+
+        def leave(server: object, worker: object) -> None:
+            clerk.close()
+            spool.close()
+
+        self.cfg.set("worker_exit", leave)
+        schedule.start(schedule.Scheduler(
+            live=parts.live, var=self._var.absolute(), settings=settings, articles=self._made.articles,
+            locale=self._locale or None,
+        ))  # fmt: skip
         return create_app(parts)
 
 

@@ -300,7 +300,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("KB_TICKET_DAYS", "30", _number(1, 3650),
             "Days after delivery (with KB_DESK=none: after filing) until a ticket's words are erased here."),
     Setting("KB_TICKET_RATE", "10/10minute", _rate,
-            "Tickets one client address may file with each process, or `off`; KB_RATE_LIMIT=off ends it, too."),
+            "Tickets one client address may file with each process, or `off`; KB_RATE_LIMIT=off ends it."),
     Setting("KB_TICKET_REPEAT", "10", _number(0, 1440),
             "Minutes in which the same words of the same person are one ticket."),
     Setting("KB_HOLDOUT", "5%", _share,

@@ -102,7 +102,8 @@ def _following(tokens: Sequence[Found], place: int, terms: Sequence[int], text: 
         begins = tokens[after][0] if after < len(tokens) else -1
         here = [n for n in range(after, min(after + 4, len(tokens))) if tokens[n][0] == begins]
         place = next((n for n in here if tokens[n][2] == term), -1)
-        if place < 0 or any(mark in _SENTENCE_ENDS for mark in text[end:begins]):
+        between = text[end:begins]
+        if place < 0 or ". " in between or any(sign in _SENTENCE_ENDS for sign in between):
             return []
         parts.append(tokens[place])
     return parts

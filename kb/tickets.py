@@ -19,7 +19,7 @@ from kb.desk import hooks, outbox
 from kb.desk.drafts import Draft
 from kb.desk.numbers import new_number
 from kb.desk.records import KEY_DAYS
-from kb.desk.tables import FOREIGN, ONCE, TICKET, now_ms
+from kb.desk.tables import FOREIGN, ONCE, TICKET, now_ms, wrote
 from kb.errors import KeyReused
 
 KEY_MS = KEY_DAYS * DAY_MS
@@ -109,7 +109,7 @@ def _once(
     statement = statement.on_conflict_do_update(
         index_elements=["key"], set_=renewed, where=ONCE.c.at <= now - window_ms
     )
-    if connection.execute(statement).rowcount:
+    if wrote(connection, statement, ONCE):
         return None
     row = connection.execute(sa.select(ONCE.c.digest, ONCE.c.ticket).where(ONCE.c.key == key)).one()
     return row.digest, row.ticket

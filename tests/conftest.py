@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from databases import cluster, empty_url, postgres_server, sqlite_store, store
 
 from kb.content.tree import read_tree
 from kb.index.generation import Generation, live_folder
 from kb.index.snapshot import Snapshot
 from kb.indexer import build
 from kb.model import Audience, Tree
+
+__all__ = ["cluster", "empty_url", "postgres_server", "sqlite_store", "store"]
+"""Fixtures that every folder of tests may ask for."""
 
 BUNDLED = Path(__file__).parents[1] / "articles"
 

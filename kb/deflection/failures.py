@@ -133,7 +133,7 @@ class Told(Struct, frozen=True):
 
 def failures_of(needs: Iterable[Need], generation: Generation | None, min_sessions: int) -> Failures:
     """Group the failed and the fruitless searches of a period."""
-    groups = _told(needs, generation)
+    groups = gathered(needs, generation)
     failed = [told for each in groups if (told := each.only(lambda need: bool(need.ticket))).needs]
     failed.sort(key=lambda told: (-told.causes().total(), -told.sessions, told.locale, told.needs[0].query))
     zero = [told for each in groups if (told := each.only(lambda need: need.zero)).needs]
@@ -150,7 +150,8 @@ def failures_of(needs: Iterable[Need], generation: Generation | None, min_sessio
     )
 
 
-def _told(needs: Iterable[Need], generation: Generation | None) -> list[Told]:
+def gathered(needs: Iterable[Need], generation: Generation | None) -> list[Told]:
+    """The searches of each meaning."""
     typed: defaultdict[tuple[str, str], list[Need]] = defaultdict(list)
     for need in needs:
         typed[need.locale, need.query].append(need)
@@ -158,10 +159,10 @@ def _told(needs: Iterable[Need], generation: Generation | None) -> list[Told]:
         Wording(locale, query, len({need.session for need in those}))
         for (locale, query), those in typed.items()
     ]
-    return [_gathered(each, typed) for each in group(wordings, lambda locale: _snapshot(generation, locale))]
+    return [_told(each, typed) for each in group(wordings, lambda locale: _snapshot(generation, locale))]
 
 
-def _gathered(each: Group, typed: dict[tuple[str, str], list[Need]]) -> Told:
+def _told(each: Group, typed: dict[tuple[str, str], list[Need]]) -> Told:
     needs = [need for wording in each.wordings for need in typed[each.locale, wording.query]]
     return Told(each.locale, tuple(needs))
 

@@ -74,15 +74,22 @@ def newcombe(count: int, of: int, before: int, of_before: int) -> Difference | N
 
 
 def mean_difference(one: Sample, other: Sample) -> Difference | None:
-    """Mean of one minus that of the other: Newcombe where each session has 0 or 1, else Welch."""
+    """Mean of one minus that of the other: Newcombe where each session has 0 or 1, else Welch.
+
+    Welch with a session of 0 and one of 1 added to each side, as Agresti and Caffo add them to shares (2000,
+    The American Statistician 54:280): the plain one has no width where a small sample is all alike.
+    """
     if max(one.most, other.most) <= 1:
         return newcombe(one.total, one.n, other.total, other.n)
-    if one.n < 2 or other.n < 2:
+    if not one.n or not other.n:
         return None
-    value = one.total / one.n - other.total / other.n
-    half = Z * math.sqrt(_variance(one) / one.n + _variance(other) / other.n)
-    return Difference(value=value, low=value - half, high=value + half)
+    (mean, variance), (mean_other, variance_other) = _moments(one), _moments(other)
+    half = Z * math.sqrt(variance + variance_other)
+    middle = mean - mean_other
+    return Difference(value=one.total / one.n - other.total / other.n, low=middle - half, high=middle + half)
 
 
-def _variance(sample: Sample) -> float:
-    return (sample.squares - sample.total**2 / sample.n) / (sample.n - 1)
+def _moments(sample: Sample) -> tuple[float, float]:
+    """Mean, and variance of the mean, with the two sessions added."""
+    n, total, squares = sample.n + 2, sample.total + 1, sample.squares + 1
+    return total / n, (squares - total**2 / n) / (n - 1) / n

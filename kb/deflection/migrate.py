@@ -16,13 +16,13 @@ from sqlalchemy import Connection
 
 from kb.errors import StoreTooNew
 
-_SCRIPTS = Path(__file__).parent / "migrations"
+SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def upgrade(connection: Connection) -> None:
-    """Run the steps that are missing, all or none; raises StoreTooNew."""
+def upgrade(connection: Connection, to: str = "heads") -> None:
+    """Run the steps that are missing up to `to`, all or none; raises StoreTooNew."""
     config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     scripts = ScriptDirectory.from_config(config)
@@ -33,5 +33,5 @@ def upgrade(connection: Connection) -> None:
             f"the database is of version {', '.join(sorted(present))}, which this kb does not know: "
             "start the newer kb, or restore a backup that was made before it"
         )
-    if present != set(scripts.get_heads()):
-        command.upgrade(config, "heads")
+    if to != "heads" or present != set(scripts.get_heads()):
+        command.upgrade(config, to)

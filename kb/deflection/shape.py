@@ -111,3 +111,26 @@ class Report(Struct, frozen=True, kw_only=True):
     experiment: Experiment | None
     previous: Previous
     facts: Kept
+
+
+class FailuresReport(Struct, frozen=True, kw_only=True):
+    """`GET /reports/failures`: the part of a report about failed searches."""
+
+    start: str = field(name="from")
+    end: str = field(name="to")
+    window: str
+    min_sessions: int
+    failures: tuple[Failure, ...]
+    hidden: Hidden
+    gaps: tuple[Gap, ...]
+    zero_results: tuple[ZeroResult, ...]
+    hidden_zero: Hidden
+
+
+class ArticlesReport(Struct, frozen=True, kw_only=True):
+    """`GET /reports/articles`: every article that was opened; those read before most tickets first."""
+
+    start: str = field(name="from")
+    end: str = field(name="to")
+    window: str
+    articles: tuple[ArticleReport, ...]

@@ -24,7 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from kb.deflection import engine as engines
 from kb.deflection.facts import AnyFact, Fact, decode, encode
 from kb.deflection.retention import DAY_MS, day_of, summarised
-from kb.deflection.tables import daily, facts, forgotten, losses, marks, metadata
+from kb.deflection.tables import daily, facts, forgotten, losses, marks
 from kb.errors import StoreDamaged
 
 _CHUNK = 500
@@ -179,9 +179,8 @@ class EventStore:
                 deleted += connection.execute(
                     sa.delete(facts).where(facts.c.suggestion_id.in_(shown))
                 ).rowcount
-            for table in reversed(metadata.sorted_tables):
-                if kind in table.c:
-                    deleted += connection.execute(sa.delete(table).where(table.c[kind] == name)).rowcount
+            for table in _tables_with(connection, kind):
+                deleted += connection.execute(sa.delete(table).where(table.c[kind] == name)).rowcount
         self.vacuum()
         return deleted
 
@@ -274,6 +273,14 @@ def _digest(name: str) -> str:
 
 def _mark(connection: Connection, name: str) -> int:
     return int(connection.scalar(sa.select(marks.c.value).where(marks.c.name == name)) or 0)
+
+
+def _tables_with(connection: Connection, column: str) -> Iterator[sa.TableClause]:
+    """All tables of the database that have it, also those of parts of the program that were not imported."""
+    inspector = sa.inspect(connection)
+    for name in inspector.get_table_names():
+        if any(each["name"] == column for each in inspector.get_columns(name)):
+            yield sa.table(name, sa.column(column, sa.Text))
 
 
 def _chunks(names: list[str]) -> Iterator[list[str]]:

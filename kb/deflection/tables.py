@@ -2,7 +2,7 @@
 
 Times are epoch milliseconds UTC. A table with a column named `session` or `ticket` holds something about
 one person: `EventStore.forget_session` and `forget_ticket` delete its rows of that name without being told
-of the table. A test compares this list with what the migrations build.
+of the table, wherever it is declared. A test compares this list with what the migrations build.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from kb.deflection.outcomes import Search
 from kb.errors import KbError
 from kb.index.generation import Generation
 from kb.model import Audience
-from kb.search import MAX_LIMIT, Query, search
+from kb.search import Query, search
 from kb.text.normalize import clean_query
 
 SHOWN = 10
@@ -237,7 +237,7 @@ def today(generation: Generation, locale: str, text: str, article: str = "") -> 
     except KbError:
         return Today()  # an empty draft
     snapshot = generation.snapshot(locale, Audience.PUBLIC)
-    hits = search(snapshot, Query(text=text, limit=MAX_LIMIT), generation.pinned(locale, text)).hits
-    names = [hit.card.id for hit in hits]
-    best = hits[0].card.id if hits and hits[0].strict else ""
-    return Today(best=best, place=names.index(article) + 1 if article in names else 0)
+    found = search(snapshot, Query(text=text, limit=1), generation.pinned(locale, text))
+    number = snapshot.find_article(article) if article else -1
+    best = found.hits[0].card.id if found.hits and found.hits[0].strict else ""
+    return Today(best=best, place=found.first.index(number) + 1 if number in found.first else 0)

@@ -20,7 +20,7 @@ _AHEAD_SECONDS = 86_400
 """A desk's clock may be wrong by hours, not by days."""
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class TicketEvent(Struct, frozen=True, kw_only=True):
     """A hook of the source `generic`; also what an administrator lets Zendesk's triggers send."""
 
     event: Literal["ticket.created", "ticket.solved", "ticket.article"]
@@ -57,7 +57,7 @@ class _ZendeskEvent(Struct):
 _SOLVED = ("SOLVED", "CLOSED")
 
 
-def checked(event: Event) -> Event:
+def checked(event: TicketEvent) -> TicketEvent:
     """What the types alone cannot say. Raises InvalidBody."""
     errors = []
     try:
@@ -76,7 +76,7 @@ def checked(event: Event) -> Event:
     return event
 
 
-def from_zendesk(body: bytes) -> Event | None:
+def from_zendesk(body: bytes) -> TicketEvent | None:
     """Zendesk's own ticket events; None for those of other kinds, which mean nothing here.
 
     Raises msgspec.MsgspecError when it is none of Zendesk's own: then it is a trigger's, in our shape.
@@ -96,7 +96,7 @@ def from_zendesk(body: bytes) -> Event | None:
         else str(told.detail.id),
         "at": told.time,
     }
-    return checked(msgspec.convert(values, Event))
+    return checked(msgspec.convert(values, TicketEvent))
 
 
 def _moment(text: str) -> datetime:

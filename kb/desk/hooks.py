@@ -28,9 +28,9 @@ from kb.deflection.facts import (
 )
 from kb.deflection.store import EventStore
 from kb.desk import outbox
-from kb.desk.events import Event
+from kb.desk.events import TicketEvent
 from kb.desk.signing import TOLERANCE
-from kb.desk.tables import FACT, FOREIGN, OUTBOX, SIGNATURE, TICKET, WRONG, now_ms
+from kb.desk.tables import FACT, FOREIGN, OUTBOX, SIGNATURE, TICKET, WRONG, now_ms, wrote
 from kb.errors import BadSignature, StoreRefused
 
 HOLD_MS = 3_600_000
@@ -50,7 +50,7 @@ def take(store: EventStore, digest: str, facts: Sequence[AnyFact], wrong: dict[s
     now = now_ms()
     with store.writing() as connection:
         once = store.insert(SIGNATURE).values(digest=digest, at=now).on_conflict_do_nothing()
-        if not connection.execute(once).rowcount:
+        if not wrote(connection, once, SIGNATURE):
             raise BadSignature("this message was received before")
         connection.execute(sa.delete(SIGNATURE).where(SIGNATURE.c.at < now - _REMEMBER_MS))
         for fact in facts:
@@ -72,11 +72,11 @@ def mark_wrong(store: EventStore, connection: sa.Connection, mark: dict[str, str
     told = "\0".join((ticket, mark["locale"], mark["article"]))
     key = f"wrong-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
     row = {**mark, "id": key, "ticket": ticket, "at": now}
-    if connection.execute(store.insert(WRONG).values(row).on_conflict_do_nothing()).rowcount:
+    if wrote(connection, store.insert(WRONG).values(row).on_conflict_do_nothing(), WRONG):
         outbox.put(connection, "wrong", key, ticket, sent, now)
 
 
-def facts_of(event: Event, source: str, session: str, commit: str) -> list[AnyFact]:
+def facts_of(event: TicketEvent, source: str, session: str, commit: str) -> list[AnyFact]:
     """What an event says, as facts about the number it names. `session`: of its kb_token, empty for none."""
     at = event.moment_ms()
 
@@ -176,4 +176,4 @@ def _news(store: EventStore, connection: sa.Connection, fact: TicketFiled) -> bo
     better = statement.on_conflict_do_update(
         index_elements=["ticket"], set_={"joined": 1}, where=FOREIGN.c.joined < int(fact.joined)
     )
-    return bool(connection.execute(better).rowcount)
+    return wrote(connection, better, FOREIGN)

@@ -74,20 +74,39 @@ def wrong_articles(store: EventStore, limit: int = 100) -> list[Wrong]:
     return [Wrong(**{name: getattr(row, name) for name in Wrong.__struct_fields__}) for row in rows]
 
 
-def retry(store: EventStore, key: str) -> None:
+_AGAIN = {
+    # not 0: an earlier try may have arrived, and the adapters ask before a second one
+    "tries": sa.case((OUTBOX.c.tries > 0, 1), else_=0),
+    "status": "pending", "claim": "", "claimed_until": 0, "settled_at": 0,
+}  # fmt: skip
+_ERASED = sa.select(TICKET.c.ticket).where(TICKET.c.erased_at > 0)
+
+
+def retry(store: EventStore, key: str) -> int:
     """Put a dead or kept parcel in line again; raises TicketNotFound when it is neither."""
-    again = {
-        # not 0: an earlier try may have arrived, and the adapters ask before a second one
-        "status": "pending", "due_at": now_ms(), "tries": sa.case((OUTBOX.c.tries > 0, 1), else_=0),
-        "claim": "", "claimed_until": 0, "settled_at": 0,
-    }  # fmt: skip
-    waiting = (OUTBOX.c.id == key) & OUTBOX.c.status.in_(("dead", "kept"))
+    waiting = (OUTBOX.c.id == key) & OUTBOX.c.status.in_(("dead", "kept")) & OUTBOX.c.id.not_in(_ERASED)
+    if not _put_in_line(store, waiting):
+        raise TicketNotFound(f"{key}: there is no ticket of this number that was given up or kept")
+    return 1
+
+
+def retry_all(store: EventStore, status: str) -> int:
+    """Put all of a status in line again, but those whose words were erased; returns how many."""
+    return _put_in_line(store, (OUTBOX.c.status == status) & OUTBOX.c.id.not_in(_ERASED))
+
+
+def _put_in_line(store: EventStore, which: sa.ColumnElement[bool]) -> int:
     with store.writing() as connection:
-        erased = sa.select(TICKET.c.ticket).where(TICKET.c.ticket == key, TICKET.c.erased_at > 0)
-        if connection.scalar(erased):
-            raise TicketNotFound(f"{key}: its words were erased")
-        if not connection.execute(sa.update(OUTBOX).where(waiting).values(again)).rowcount:
-            raise TicketNotFound(f"{key}: there is no ticket of this number that was given up or kept")
+        change = sa.update(OUTBOX).where(which).values(_AGAIN | {"due_at": now_ms()})
+        return int(connection.execute(change).rowcount)
+
+
+def names_of(store: EventStore, ticket: str) -> tuple[str, ...]:
+    """Every number by which a ticket is known here: ours first, then the desk's."""
+    with store.reading() as connection:
+        ours = str(connection.scalar(sa.select(OUTBOX.c.ticket).where(OUTBOX.c.ref == ticket)) or ticket)
+        refs = connection.scalars(sa.select(OUTBOX.c.ref).where(OUTBOX.c.ticket == ours, OUTBOX.c.ref != ""))
+        return tuple(dict.fromkeys((ours, ticket, *refs)))
 
 
 def erase(store: EventStore, days: int) -> int:

@@ -8,8 +8,9 @@ rows hold names, numbers and states. Every table that knows of a single ticket h
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Table, Text
 
 from kb.deflection.tables import metadata
 
@@ -104,6 +105,12 @@ SIGNATURE = Table(
 )
 """Hashes of the signatures of hooks that were taken, for as long as their timestamps would be believed."""
 Index("desk_signature_at", SIGNATURE.c.at)
+
+
+def wrote(connection: Connection, statement: Any, table: Table) -> bool:
+    """Whether an INSERT with ON CONFLICT put or changed a row; of these psycopg gives no row count."""
+    (key,) = table.primary_key.columns
+    return connection.execute(statement.returning(key)).first() is not None
 
 
 def now_ms() -> int:

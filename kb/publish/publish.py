@@ -23,7 +23,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from kb import indexer
@@ -36,34 +35,15 @@ from kb.index.generation import Generation, SiteState, open_live
 from kb.model import Finding, Past, Severity, Tree
 from kb.publish import gate, reading
 from kb.publish import status as statuses
-from kb.publish.source import Source
-from kb.publish.status import Cause, Golden, Status
+from kb.publish.orders import Order
+from kb.publish.status import Golden, Status
 
-FETCH_SECONDS = 120
 WAIT_SECONDS = 60.0
 """For a `kb index` that is just running."""
 MOST_FINDINGS = 100
 _MADE = kept.MADE
 _SHORTEST = 7
 """Characters from which a ref may name a kept generation or commit without asking the remote."""
-
-
-class Order(Struct, frozen=True, kw_only=True):
-    """What to publish, and how."""
-
-    source: Source
-    ref: str = ""
-    """Branch, tag or commit; empty: the remote's default branch."""
-    locale: str | None = None
-    accept_loss: str = ""
-    """Why golden queries may be lost."""
-    cause: Cause = "command"
-    asked: float = 0.0
-    """When the push came, in epoch seconds; 0: now."""
-    fetch_seconds: int = FETCH_SECONDS
-    status_url: str = ""
-    status_secret: str = ""
-    processes: int = 2
 
 
 class Blocked(KbError):
@@ -97,14 +77,19 @@ class _Run:
         self.update(steps=self.status.steps | {name: took})
 
 
-def publish(order: Order, var: Path, progress: indexer.Progress | None = None) -> Status:
+def publish(
+    order: Order, var: Path, progress: indexer.Progress | None = None, began: Callable[[], None] | None = None
+) -> Status:
     """Publish, and tell what came of it; every failure is in the status, and the live index is what it was.
 
+    `began` is called when no other publish is under way any more, before anything is fetched.
     Raises IndexNotWritable when not even the state folder can be made.
     """
     number = time.time_ns()
     statuses.make_folder(var)
     with statuses.locked(var, "publish", wait=True):
+        if began:
+            began()
         newer = statuses.last(var)
         if newer and newer.number > number and newer.state in ("live", "unchanged"):
             return replace(newer, number=number, state="superseded")
@@ -131,7 +116,7 @@ def _publish(run: _Run) -> None:
     commit, folder = _named(order, var)
     if not folder and order.source.url:
         with run.step("fetch"):
-            commit = reading.fetch(order.source, order.ref, var, order.fetch_seconds)
+            commit = reading.commit_of(order.source, order.ref, var, order.fetch_seconds)
         run.update(commit=commit)
         folder = _kept(order, var, commit)
     if folder and _went_back(run, commit, folder):
@@ -139,7 +124,8 @@ def _publish(run: _Run) -> None:
     live = _live(var)
     tree, past, told = _read(run, commit, live)
     blocking = tuple(finding for finding in tree.findings if blocks(finding))
-    if blocking:
+    if blocking and order.gates:
+        run.update(step="check")
         raise Blocked(blocking)
     with ExitStack() as stack:
         with run.step("build"):
@@ -211,7 +197,7 @@ def _go_live(run: _Run, prepared: indexer.Prepared, tree: Tree | None) -> None:
     new = prepared.open()
     with run.step("gate"):
         run.update(golden=_gate(run.order, tree, new, None if summary.unchanged else previous))
-        if run.status.golden.lost and not run.status.golden.accepted:
+        if run.order.gates and run.status.golden.lost and not run.status.golden.accepted:
             raise Blocked(run.status.golden.lost)
     with run.step("smoke"):
         gate.smoke(new)

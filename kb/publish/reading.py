@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,8 @@ from kb.publish.git import Mirror
 from kb.publish.source import Source, articles_folder
 from kb.publish.status import folder as state_folder
 
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
 
 class _Record(Struct, frozen=True):
     """The last export, as it is remembered."""
@@ -37,6 +40,14 @@ class _Record(Struct, frozen=True):
 
 def mirror_of(var: Path) -> Mirror:
     return Mirror(state_folder(var) / "mirror")
+
+
+def commit_of(source: Source, ref: str, var: Path, seconds: float) -> str:
+    """The commit of a ref; what is named by its whole digest and was fetched before is not asked for."""
+    mirror = mirror_of(var)
+    if _COMMIT.fullmatch(ref) and (mirror.folder / "HEAD").exists() and mirror.has(ref):
+        return ref
+    return fetch(source, ref, var, seconds)
 
 
 def fetch(source: Source, ref: str, var: Path, seconds: float) -> str:

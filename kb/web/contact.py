@@ -181,9 +181,9 @@ class Contact(Page):
     def _show(
         self, req: falcon.Request, resp: falcon.Response, shelf: Shelf, template: str, **values: object
     ) -> None:
-        """A page of one reader's own words: kept nowhere."""
+        """One may go back to the empty form, with what was typed in it; pages with words are kept nowhere."""
         resp.content_type = HTML
-        resp.set_header("Cache-Control", "private, no-store")
+        resp.set_header("Cache-Control", f"private, {'no-cache' if req.method == 'GET' else 'no-store'}")
         robots = "" if template == "contact.html" else "noindex"
         resp.data = self.pages.render(req, shelf, template, robots=robots, **values)
 

@@ -38,6 +38,9 @@ def cards(shelf: Shelf) -> Iterator[Card]:
 
 class Robots(Resource):
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        if self.parts.preview:
+            send_cached(req, resp, b"User-agent: *\nDisallow: /\n", PLAIN)
+            return
         rows = ["User-agent: *", f"Disallow: {self.prefix}/api/", f"Disallow: {self.prefix}/*/search", "",
                 f"Sitemap: {absolute(req, self.parts, self.prefix + '/sitemap.xml')}", ""]  # fmt: skip
         send_cached(req, resp, "\n".join(rows).encode(), PLAIN)

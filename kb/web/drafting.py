@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import falcon
 
 from kb.deflection.facts import Entry, SuggestionsShown, new_id
 from kb.deflection.scrub import scrub
-from kb.desk.drafts import Draft, query_of
+from kb.desk.drafts import MAX_BODY, Draft, query_of
 from kb.model import Audience
 from kb.search import Hit, Query, Results
 from kb.tickets import Author, in_holdout
@@ -16,8 +18,8 @@ from kb.web.recording import now_ms
 from kb.web.resources import run_search
 from kb.web.sessions import is_browser, visitor_of
 
-SHOWN = 5
-"""More are not read by somebody who has begun to write."""
+SHOWN = 3
+"""More are not read by somebody who has begun to write, and on a phone they hide the button that sends."""
 
 
 def author_of(req: falcon.Request, resp: falcon.Response, parts: Parts, entry: Entry) -> Author:
@@ -34,7 +36,7 @@ def suggested(parts: Parts, shelf: Shelf, draft: Draft, author: Author) -> tuple
     """
     # a suggestion is for customers, whoever fills in the form
     public = Shelf(shelf.generation, Audience.PUBLIC, shelf.locale)
-    text = query_of(public.snapshot, draft.subject, draft.body)
+    text = query_of(public.snapshot, _impersonal(draft.subject), _impersonal(draft.body))
     results = run_search(public, Query(text=text, limit=SHOWN))[0] if text else _NOTHING
     query = scrub(draft.subject or draft.body[:200], names=True, shapes=parts.settings.order_shapes)
     holdout = in_holdout(author.session, parts.settings.holdout)
@@ -50,4 +52,10 @@ def suggested(parts: Parts, shelf: Shelf, draft: Draft, author: Author) -> tuple
     return hits, fact
 
 
+def _impersonal(text: str) -> str:
+    """Without numbers and names of one person, which say nothing of the matter and are rare everywhere."""
+    return _PLACEHOLDER.sub(" ", scrub(text[:MAX_BODY], names=True))
+
+
+_PLACEHOLDER = re.compile("<[a-z_]+>")
 _NOTHING = Results(query="", total=0, hits=(), facets={})

@@ -16,7 +16,7 @@ Place = Annotated[str, Meta(pattern=r"^(home|search|article|form|widget|agent|ap
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
-    """What every event may say; fields that are not known here are let pass, types that are not are refused."""
+    """What every event may say. Unknown fields are let pass, unknown types are refused."""
 
     id: Name | None = None
     """The client's own; an event that is sent again under it is the same."""

@@ -151,7 +151,8 @@ def _bytes(req: falcon.Request) -> bytes:
 
 def _body(data: bytes) -> EventsBody:
     try:
-        return msgspec.json.decode(data, type=EventsBody)
+        # not strict: to JSON 3.0 is as whole a number as 3
+        return msgspec.json.decode(data, type=EventsBody, strict=False)
     except msgspec.ValidationError as error:
         said, _, place = str(error).partition(" - at `$")
         raise InvalidBody([(place.rstrip("`").lstrip(".") or "events", said)]) from None

@@ -12,8 +12,12 @@ import msgspec
 from msgspec import Struct
 
 from kb import __version__
+from kb.deflection.shape import ArticlesReport, FailuresReport, Report
+from kb.desk.events import TicketEvent
+from kb.desk.signing import SCHEMES
 from kb.web import event_shapes, shapes
 from kb.web.answers import JSON, PROBLEM
+from kb.web.reports import ReportParams
 
 REF = "#/components/schemas/{name}"
 
@@ -57,6 +61,18 @@ OPERATIONS: tuple[Operation, ...] = (
               shapes.TicketFiledAnswer, None, (400, 415, 422, 503), "post", shapes.TicketBody, 201),
     Operation("/api/v1/tickets/{ticket}/articles", "markArticle", "An agent says what an article was to a ticket.",
               shapes.MarkAnswer, None, (400, 401, 403, 415, 422, 503), "post", shapes.ArticleMark, 201),
+    Operation("/api/v1/hooks/tickets/{source}", "tellOfTicket",
+              "A signed message of a help desk: created, solved, or what an article was to a ticket.",
+              shapes.Accepted, None, (400, 401, 404, 413, 422, 503), "post", TicketEvent, 202),
+    Operation("/api/v1/reports/deflection", "reportDeflection",
+              "What became of needs: an interval beside its coverage; CSV by Accept.",
+              Report, ReportParams, (400, 401, 403, 503)),
+    Operation("/api/v1/reports/failures", "reportFailures",
+              "Searches that ended in tickets, by meaning, and the articles that are missing; CSV by Accept.",
+              FailuresReport, ReportParams, (400, 401, 403, 503)),
+    Operation("/api/v1/reports/articles", "reportArticles",
+              "Articles, and how often a ticket followed on reading them; CSV by Accept.",
+              ArticlesReport, ReportParams, (400, 401, 403, 503)),
     Operation("/healthz", "health", "Whether the process answers.", shapes.Health),
     Operation("/readyz", "ready", "Whether an index is live.", shapes.Readiness, None, (503,)),
     Operation("/version", "version", "Versions of the program and of what it serves.", shapes.Version),
@@ -71,6 +87,8 @@ def document(prefix: str, locales: Sequence[str], default: str | None) -> dict[s
     _, schemas = msgspec.json.schema_components(
         [shapes.Problem, *answers, *params, *bodies], ref_template=REF
     )
+    for body in (shapes.TicketDraft, shapes.TicketBody, shapes.ArticleMark):
+        schemas[body.__name__]["properties"]["locale"] = _locale(locales, None)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -116,6 +134,9 @@ def _parameters(
         found.append(
             {"name": "ticket", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
         )
+    if "{source}" in each.path:
+        known: dict[str, Any] = {"type": "string", "enum": sorted(SCHEMES)}
+        found.append({"name": "source", "in": "path", "required": True, "schema": known})
     if "{locale}" in each.path:
         found.append({"name": "locale", "in": "path", "required": True, "schema": _locale(locales, None)})
         found.append(

@@ -7,7 +7,7 @@ import falcon
 from kb import __version__
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.model import Audience
-from kb.web import metrics, present
+from kb.web import freshness, metrics, present
 from kb.web.answers import JSON, encode, send_cached, send_json
 from kb.web.guard import audience_of
 from kb.web.openapi import document
@@ -59,7 +59,7 @@ class Metrics(Resource):
         resp.set_header("Cache-Control", "no-store")
         spool = self.parts.spool
         recorded = metrics.recorded(spool.totals(), spool.waiting()) if spool else b""
-        resp.data = metrics.exposition(self.parts.metrics) + recorded
+        resp.data = metrics.exposition(self.parts.metrics) + freshness.exposition(self.parts.var) + recorded
 
 
 class OpenApi(Resource):

@@ -21,6 +21,10 @@ class Parts(Struct, frozen=True, kw_only=True):
     settings: Settings = Settings()
     locale: str = ""
     """Locale of readers who ask for none; empty: the site's default."""
+    var: Path | None = None
+    """Folder of all state; None: nothing can be published from here."""
+    preview: str = ""
+    """Name of the branch that is shown before it is published; empty: this is the real thing."""
     metrics: Path | None = None
     """Where the processes share their counters; None when there is only one."""
     store: EventStore | None = None

@@ -47,6 +47,7 @@ class Pages:
             static=lambda name: f"{self.prefix}/static/{name}?v={STATIC[name].tag[:10]}",
             html=Markup,
             tagged=tagged,
+            preview=parts.preview,
         )
 
     def render(self, req: falcon.Request, shelf: Shelf, template: str, **values: Any) -> bytes:
@@ -63,7 +64,8 @@ class Pages:
             "here": absolute(req, self.parts, others.get(shelf.locale, "")),
             "alternates": {each: absolute(req, self.parts, url) for each, url in others.items()},
             "query": "",
-            "robots": "",
+            "robots": "noindex" if self.parts.preview else "",
+            "served": shelf.generation.commit[:12] or shelf.generation.name,
         }
         return self._templates.get_template(template).render(frame | values).encode()
 

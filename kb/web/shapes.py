@@ -273,6 +273,15 @@ class FieldError(Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class PushTaken(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of a push that a hook told of."""
+
+    accepted: bool
+    """It is being published; `kb publish --status` tells how it went."""
+    reason: str = ""
+    """Why it changes nothing."""
+
+
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """RFC 9457."""
 

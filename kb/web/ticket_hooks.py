@@ -9,7 +9,7 @@ import msgspec
 
 from kb.deflection.facts import AnyFact, TicketArticleLinked
 from kb.desk import hooks
-from kb.desk.events import Event, checked, from_zendesk
+from kb.desk.events import TicketEvent, checked, from_zendesk
 from kb.desk.signing import SCHEMES, Scheme, verify
 from kb.errors import (
     BadSignature,
@@ -64,7 +64,7 @@ class TicketHook(Resource):
         stamp, signature = req.get_header(scheme.timestamp) or "", req.get_header(scheme.signature) or ""
         return verify(scheme, secret.value, stamp, signature, body, time.time()), body
 
-    def _take(self, req: falcon.Request, source: str, digest: str, event: Event) -> None:
+    def _take(self, req: falcon.Request, source: str, digest: str, event: TicketEvent) -> None:
         store, clerk = desk_of(self.parts)
         generation = _generation(req, self.parts)
         commit = event.commit or (generation.commit if generation else "")
@@ -73,7 +73,7 @@ class TicketHook(Resource):
         clerk.wake()
 
 
-def _event(source: str, body: bytes) -> Event | None:
+def _event(source: str, body: bytes) -> TicketEvent | None:
     """The message; None for one of Zendesk's own that means nothing. Raises MalformedBody, InvalidBody."""
     if source == "zendesk":
         try:
@@ -81,7 +81,7 @@ def _event(source: str, body: bytes) -> Event | None:
         except msgspec.MsgspecError:
             pass  # a trigger's, written by an administrator in our own shape
     # desks may add what they like
-    return checked(bodies.checked(body, Event, strict=False))
+    return checked(bodies.checked(body, TicketEvent, strict=False))
 
 
 def _generation(req: falcon.Request, parts: Parts) -> Generation | None:

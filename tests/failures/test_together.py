@@ -97,7 +97,7 @@ def test_a_reader_keeps_what_it_has_open_when_the_folder_is_removed(tmp_path: Pa
 
 
 def open_while_it_vanishes(root: Path, var: Path, said: Connection) -> None:
-    """Between reading the pointer and opening the manifest, the next generation is built and this one removed."""
+    """Between reading the pointer and opening the manifest, the next generation replaces this one."""
     first = live_folder(var)
     waiting = True
 

@@ -256,31 +256,54 @@ url, desk = sys.argv[1:]
 settings = Settings(desk="webhook", desk_url=desk, desk_secret=Secret("key"), desk_timeout=1)
 clerk = Clerk(EventStore(url), settings)
 clerk.start()
-print("ready", flush=True)
 sys.stdin.read()
 """
 
 
+def url_of(store: EventStore) -> str:
+    return store.url.render_as_string(hide_password=False)
+
+
 def child(store: EventStore, desk: HttpDesk) -> subprocess.Popen[bytes]:
-    url = store.url.render_as_string(hide_password=False).replace("+pysqlite", "").replace("+psycopg", "")
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, url, f"{desk.url}/tickets"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    return process
+    """Another process that hands over what is due, until it is killed."""
+    command = [sys.executable, "-c", CHILD, url_of(store), f"{desk.url}/tickets"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def test_two_processes_hand_over_each_ticket_once(store: EventStore, desk: HttpDesk) -> None:
     tickets = {filed(store) for _ in range(12)}
-    processes = [child(store, desk), child(store, desk)]
+    process = child(store, desk)
+    wait_until(lambda: desk.taken)
+    Clerk(store, webhook(desk)).work()
     wait_until(lambda: records.counts(store) == {"delivered": 12})
-    for process in processes:
-        process.kill()
-        process.communicate()
+    process.kill()
+    process.communicate()
     assert set(desk.taken) == tickets
     assert {each["times"] for each in desk.taken.values()} == {1}
+
+
+FILING = """
+import os, signal, sys
+from kb.deflection.store import EventStore
+from kb.desk.drafts import Draft
+from kb.tickets import Author, file_ticket
+store = EventStore(sys.argv[1])
+draft = Draft(subject="返金", body="まだです", locale="ja")
+os.write(1, file_ticket(store, draft, Author(session="session-one"), sent=True).encode())
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_killed_between_storing_and_delivering_another_process_does_the_rest(
+    store: EventStore, desk: HttpDesk
+) -> None:
+    killed = subprocess.run([sys.executable, "-c", FILING, url_of(store)], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    ticket = killed.stdout.decode()
+    Clerk(store, webhook(desk)).work()
+    assert list(desk.taken) == [ticket]
+    (fact,) = store.facts_of(tickets=[ticket])
+    assert isinstance(fact, TicketFiled)
 
 
 def test_killed_while_the_desk_had_it_the_ticket_is_handed_over_once_by_another(

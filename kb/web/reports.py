@@ -1,0 +1,108 @@
+"""The reports over HTTP, for writers and admins: `/api/v1/reports/…`, as JSON or, by Accept, as CSV.
+
+A report first takes in the facts that have arrived, a moment's work when reports are asked for often.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import falcon
+from msgspec import Meta, Struct, field
+
+from kb.deflection import printing, report
+from kb.deflection.failures import MIN_SESSIONS
+from kb.deflection.outcomes import WINDOW
+from kb.deflection.periods import Period, period, zone_of
+from kb.deflection.report import Sources
+from kb.deflection.shape import ArticlesReport, FailuresReport
+from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreUnavailable
+from kb.index.generation import Generation
+from kb.tokens import Role
+from kb.web.answers import JSON, send_json
+from kb.web.guard import require
+from kb.web.params import read
+from kb.web.parts import Parts
+from kb.web.resources import Resource
+
+CSV = "text/csv"
+
+
+class ReportParams(Struct, frozen=True, kw_only=True):
+    """Dates are days of the site's time zone, both included; without them the last 28 days."""
+
+    start: str = field(name="from", default="")
+    end: str = field(name="to", default="")
+    window: str = WINDOW
+    min_sessions: Annotated[int, Meta(ge=1)] = MIN_SESSIONS
+
+
+def sources_of(parts: Parts) -> Sources:
+    """What reports are made from here. Raises StoreUnavailable."""
+    if parts.store is None:
+        raise StoreUnavailable("nothing is recorded here")
+    mirror = parts.var / "publish" / "mirror" if parts.var else None
+    return Sources(
+        store=parts.store,
+        generation=_generation(parts),
+        repository=mirror if mirror is not None and mirror.is_dir() else None,
+    )
+
+
+def _generation(parts: Parts) -> Generation | None:
+    """Today's index, as far as there is one."""
+    try:
+        return parts.live.current()
+    except (IndexMissing, IndexDamaged, IndexMismatch):
+        return None
+
+
+class _Report(Resource):
+    def asked(self, req: falcon.Request) -> tuple[Sources, Period, int]:
+        """Checks the role, then the parameters, and takes in what has arrived."""
+        require(req, Role.WRITER)
+        wanted = read(req.query_string, ReportParams)
+        sources = sources_of(self.parts)
+        zone = zone_of(sources.generation.site.time_zone if sources.generation else "UTC")
+        chosen = period(wanted.start, wanted.end, wanted.window, zone, time.time_ns() // 1_000_000)
+        sources.catch_up()
+        return sources, chosen, wanted.min_sessions
+
+
+def _send(req: falcon.Request, resp: falcon.Response, answer: Struct, table: str) -> None:
+    if req.client_prefers((JSON, CSV)) == CSV:
+        resp.content_type = f"{CSV}; charset=utf-8"
+        resp.text = table
+    else:
+        send_json(resp, answer)
+    resp.append_header("Vary", "Accept")
+
+
+class DeflectionReport(_Report):
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        sources, chosen, min_sessions = self.asked(req)
+        found = report.build(sources, chosen, min_sessions)
+        _send(req, resp, found, printing.deflection_csv(found))
+
+
+class FailureReport(_Report):
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        sources, chosen, min_sessions = self.asked(req)
+        found = report.failures(sources, chosen, min_sessions)
+        answer = FailuresReport(
+            start=chosen.told(chosen.start), end=chosen.told(chosen.end), window=chosen.window,
+            min_sessions=min_sessions, failures=found.failures, hidden=found.hidden, gaps=found.gaps,
+            zero_results=found.zero_results, hidden_zero=found.hidden_zero,
+        )  # fmt: skip
+        _send(req, resp, answer, printing.failures_csv(found))
+
+
+class ArticleReports(_Report):
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        sources, chosen, _ = self.asked(req)
+        found = report.articles(sources, chosen)
+        answer = ArticlesReport(
+            start=chosen.told(chosen.start), end=chosen.told(chosen.end), window=chosen.window, articles=found
+        )
+        _send(req, resp, answer, printing.articles_csv(found))

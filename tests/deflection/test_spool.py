@@ -1,0 +1,281 @@
+"""Facts reach the store in order and once each, whatever happens in between; what is lost is counted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+
+from kb.deflection.facts import new_id
+from kb.deflection.losses import REASONS, Losses
+from kb.deflection.segments import Owner, line_of, read_batch, waiting_bytes
+from kb.deflection.spool import Bounds, Spool, deliver_left
+from kb.deflection.store import EventStore, database_url
+
+from .making import searched
+
+EVER = (0, 2**62)
+QUICK = Bounds(linger=0.01, first_wait=0.05, longest_wait=0.2, adopt_every=0.1)
+SECONDS = 20.0
+
+
+def stored(store: EventStore) -> list:
+    return list(store.facts(*EVER))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "var" / "spool"
+
+
+@pytest.fixture
+def spool(store, folder):
+    opened = Spool(folder, store, QUICK)
+    yield opened
+    opened.close()
+
+
+def test_what_is_put_is_stored_and_no_file_is_left(spool, store, folder):
+    facts = [searched(n) for n in range(300)]
+    for fact in facts:
+        spool.put(fact)
+    assert spool.flush(SECONDS)
+    assert stored(store) == facts
+    assert waiting_bytes(folder) == 0
+    spool.close()
+    assert list(folder.glob("*.lock")) == []
+
+
+def test_many_threads_may_put_at_once(spool, store):
+    facts = [[searched(n * 100 + m) for m in range(100)] for n in range(8)]
+    threads = [threading.Thread(target=lambda part=part: [spool.put(fact) for fact in part]) for part in facts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert spool.flush(SECONDS)
+    assert len(stored(store)) == 800
+
+
+def test_facts_wait_for_a_locked_file_and_are_delivered_in_order(sqlite_store, folder, tmp_path):
+    facts = [searched(1000 - n) for n in range(50)]
+    other = sqlite3.connect(tmp_path / "var/kb.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    spool = Spool(folder, sqlite_store, QUICK)
+    for fact in facts:
+        spool.put(fact)
+    assert not spool.flush(0.3)
+    assert waiting_bytes(folder) > 0
+    other.execute("COMMIT")
+    other.close()
+    assert spool.flush(SECONDS)
+    with sqlite_store.reading() as connection:
+        arrived = connection.exec_driver_sql("SELECT at FROM facts ORDER BY seq").scalars().all()
+    assert sorted(arrived) == sorted(fact.at for fact in facts)
+    spool.close()
+
+
+def test_a_server_that_is_down_costs_nothing_but_time(cluster, folder):
+    from databases import create_database
+
+    with EventStore(create_database(cluster.url("postgres"))) as store:
+        cluster.stop()
+        spool = Spool(folder, store, QUICK)
+        try:
+            facts = [searched(n) for n in range(100)]
+            for fact in facts:
+                spool.put(fact)
+            assert not spool.flush(0.5)
+            assert spool.failing
+        finally:
+            cluster.start()
+        assert spool.flush(SECONDS)
+        assert stored(store) == facts
+        assert not spool.failing
+        spool.close()
+
+
+def test_a_spool_that_is_full_keeps_the_oldest_and_counts_the_rest(folder, tmp_path):
+    store = EventStore(f"sqlite:////{tmp_path}/missing\0/kb.sqlite3".replace("\0", "/" + "x" * 300))
+    size = len(line_of(searched(0)))
+    spool = Spool(folder, store, Bounds(bytes=size * 20, linger=0.01, first_wait=0.05))
+    facts = [searched(n) for n in range(100)]
+    for fact in facts:
+        spool.put(fact)
+        while spool._queue:  # one by one, so that the bound is met in the middle of nothing
+            time.sleep(0.0005)
+    spool.close(0.2)
+    kept = waiting_bytes(folder) // size
+    assert 10 <= kept <= 20
+    assert Losses(folder).totals()["spool"] == 100 - kept
+    with EventStore(database_url(tmp_path)) as good:
+        good.migrate()
+        deliver_left(folder, good)
+        assert stored(good) == facts[:kept]
+
+
+def test_a_queue_that_is_full_drops_without_waiting_and_counts(folder, sqlite_store):
+    folder.parent.mkdir(exist_ok=True)
+    folder.write_text("no folder can be made here")
+    spool = Spool(folder, sqlite_store, Bounds(queue=10, first_wait=0.05))
+    for n in range(50):
+        spool.put(searched(n))
+    folder.unlink()  # the disk is there again
+    assert spool.flush(SECONDS)
+    spool.close()
+    assert len(stored(sqlite_store)) + Losses(folder).totals()["queue"] == 50
+    assert len(stored(sqlite_store)) >= 10
+
+
+def test_losses_reach_the_store_for_the_report(folder, sqlite_store):
+    Losses(folder).add({"spool": 5})
+    spool = Spool(folder, sqlite_store, QUICK)
+    spool.put(searched(1))
+    assert spool.flush(SECONDS)
+    spool.close()
+    assert sqlite_store.losses() == {"spool": 5}
+    assert Losses(folder).totals() == {**dict.fromkeys(REASONS, 0), "spool": 5}
+
+
+def test_files_of_a_dead_process_are_taken_over_and_half_a_line_is_passed_over(folder, sqlite_store):
+    facts = [searched(n) for n in range(3)]
+    owner = Owner.new(folder)
+    owner.file(0).write_bytes(b"".join(map(line_of, facts)) + line_of(searched(9))[:-20])
+    owner.close(remove=False)
+    spool = Spool(folder, sqlite_store, QUICK)
+    spool.start()
+    for _ in range(200):
+        if len(stored(sqlite_store)) == 3:
+            break
+        time.sleep(0.02)
+    spool.close()
+    assert stored(sqlite_store) == facts
+    assert list(folder.glob("*.facts")) == []
+
+
+def test_files_of_a_living_process_are_left_alone(folder, sqlite_store):
+    owner = Owner.new(folder)
+    owner.file(0).write_bytes(line_of(searched(1)))
+    deliver_left(folder, sqlite_store)
+    assert stored(sqlite_store) == []
+    owner.close(remove=False)
+    deliver_left(folder, sqlite_store)
+    assert len(stored(sqlite_store)) == 1
+
+
+def test_a_damaged_line_costs_itself_and_is_counted(folder, sqlite_store):
+    lines = [line_of(searched(n)) for n in range(4)]
+    lines[1] = lines[1].replace(b"SearchRan", b"SearchRun")
+    lines[2] = b"\x00\xff garbage\n"
+    owner = Owner.new(folder)
+    owner.file(0).write_bytes(b"".join(lines))
+    owner.close(remove=False)
+    deliver_left(folder, sqlite_store)
+    assert len(stored(sqlite_store)) == 2
+    assert Losses(folder).totals()["damaged"] == 2
+
+
+def test_a_fact_that_the_database_refuses_does_not_hold_up_the_others(spool, store, folder):
+    spool.put(searched(1))
+    spool.put(searched(2**70))
+    spool.put(searched(2))
+    assert spool.flush(SECONDS)
+    assert len(stored(store)) == 2
+    spool.close()
+    assert Losses(folder).totals()["refused"] == 1
+
+
+def test_a_folder_that_is_removed_under_its_hands_is_made_again(folder, sqlite_store):
+    import shutil
+
+    spool = Spool(folder, sqlite_store, QUICK)
+    spool.put(searched(1))
+    assert spool.flush(SECONDS)
+    shutil.rmtree(folder)
+    spool.put(searched(2))
+    assert spool.flush(SECONDS)
+    spool.close()
+    assert len(stored(sqlite_store)) == 2
+
+
+def test_a_long_line_is_read_whole_and_batches_end_with_a_line(tmp_path):
+    facts = [searched(n, "長" * 1000) for n in range(5)]
+    file = tmp_path / "x.facts"
+    file.write_bytes(b"".join(map(line_of, facts)))
+    start, found = 0, []
+    while (batch := read_batch(file, start, 100)).end > start:
+        found += batch.facts
+        start = batch.end
+    assert found == facts
+
+
+def test_counters_that_cannot_be_read_begin_anew(folder):
+    losses = Losses(folder)
+    losses.add({"spool": 3})
+    (folder / "lost").write_bytes(b"\xff\x00 nonsense")
+    losses.add({"spool": 2})
+    assert losses.totals()["spool"] == 2
+
+
+WRITER = """
+    import sys
+    from pathlib import Path
+    from kb.deflection.facts import FormOpened, new_id
+    from kb.deflection.spool import Bounds, Spool
+    from kb.deflection.store import EventStore
+    folder, url = Path(sys.argv[1]), sys.argv[2]
+    store = EventStore(url)
+    store.migrate()
+    spool = Spool(folder, store, Bounds(linger=0.005, segment=4000, batch=2000))
+    for number in range(1_000_000):
+        spool.put(FormOpened(id=new_id(), at=number, session=sys.argv[3]))
+        if number % 20 == 19:
+            while spool._queue or spool._writing:
+                pass
+            print(number, flush=True)
+"""
+
+
+def test_kill_9_at_any_moment_loses_at_most_what_was_being_written(empty_url, folder):
+    """Three writers are killed in the middle; every fact they had said to be on disk is stored, once."""
+    said = {}
+    with EventStore(empty_url) as store:
+        store.migrate()
+        for turn in range(3):
+            name = f"writer-{turn}"
+            command = [sys.executable, "-c", textwrap.dedent(WRITER), str(folder), empty_url, name]
+            writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            for _ in range(15 + 7 * turn):
+                said[name] = int(writer.stdout.readline())
+            os.kill(writer.pid, signal.SIGKILL)
+            rest = writer.stdout.read().split("\n")[:-1]
+            said[name] = int(rest[-1]) if rest else said[name]
+            writer.wait()
+            writer.stdout.close()
+        deliver_left(folder, store)
+        for name, last in said.items():
+            numbers = [fact.at for fact in store.facts_of(sessions=[name])]
+            assert numbers[: last + 1] == list(range(last + 1))
+            assert numbers == list(range(len(numbers)))
+    assert list(folder.glob("*.facts")) == []
+    assert Losses(folder).totals() == dict.fromkeys(REASONS, 0)
+
+
+def test_a_clock_that_jumps_changes_no_order_of_delivery_and_stops_nothing(spool, store, monkeypatch):
+    real = time.time_ns
+    spool.put(searched(1))
+    monkeypatch.setattr(time, "time_ns", lambda: real() - 10**18)
+    back = new_id()
+    spool.put(searched(2))
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 10**18)
+    assert len(new_id()) == len(back)
+    spool.put(searched(3))
+    assert spool.flush(SECONDS)
+    assert len(stored(store)) == 3

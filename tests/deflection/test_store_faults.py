@@ -1,0 +1,190 @@
+"""A database that is locked, full, read-only, corrupt, older, newer or gone: one clear error each, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+
+from kb.deflection import engine, migrate
+from kb.deflection.store import EventStore, database_url
+from kb.errors import StoreDamaged, StoreReadOnly, StoreTooNew, StoreUnavailable
+
+from .making import searched
+
+EVER = (0, 2**62)
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(empty_url):
+    with EventStore(empty_url) as store:
+        store.migrate()
+        store.append([searched(1)])
+        with store.writing() as connection:
+            connection.execute(sa.text("INSERT INTO alembic_version VALUES ('9999')"))
+    with EventStore(empty_url) as store:
+        with pytest.raises(StoreTooNew, match="9999"):
+            store.migrate()
+        assert len(list(store.facts(*EVER))) == 1
+
+
+def test_a_database_of_an_older_version_is_upgraded_with_its_facts(empty_url):
+    """From each version there ever was to this one."""
+    with EventStore(empty_url) as store:
+        engine.create_file(store.url)
+        with store.writing() as connection:
+            migrate.upgrade(connection, "0001")
+        store.append([searched(1)])
+        store.migrate()
+        assert len(list(store.facts(*EVER))) == 1
+        with store.reading() as connection:
+            found = set(connection.scalars(sa.text("SELECT version_num FROM alembic_version")))
+    assert found == set(ScriptDirectory(str(migrate.SCRIPTS)).get_heads())
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path):
+    (tmp_path / "kb.sqlite3").write_bytes(b"This is a shopping list. " * 500)
+    with EventStore(database_url(tmp_path)) as store, pytest.raises(StoreDamaged, match=r"kb\.sqlite3.*backup"):
+        store.migrate()
+    assert (tmp_path / "kb.sqlite3").read_bytes().startswith(b"This is a shopping list")
+
+
+def test_a_corrupt_file_is_told_as_such(sqlite_store, tmp_path):
+    sqlite_store.append([searched(n) for n in range(2000)])
+    sqlite_store.vacuum()
+    sqlite_store.close()
+    file = tmp_path / "var/kb.sqlite3"
+    data = bytearray(file.read_bytes())
+    for page in range(4, len(data) // 4096):
+        data[page * 4096 : page * 4096 + 200] = os.urandom(200)
+    file.write_bytes(data)
+    with pytest.raises(StoreDamaged):
+        list(sqlite_store.facts(*EVER))
+
+
+def test_a_locked_file_is_waited_for_and_then_told(sqlite_store, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.2)
+    sqlite_store.close()
+    other = sqlite3.connect(tmp_path / "var/kb.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="locked"):
+        sqlite_store.append([searched(1)])
+    assert list(sqlite_store.facts(*EVER)) == []
+    other.execute("COMMIT")
+    assert sqlite_store.append([searched(1)]) == 1
+    other.close()
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_stored(sqlite_store):
+    """A limit on the size of files stands for the disk: the kernel refuses the write in the same place."""
+    facts = [searched(n, "あ" * 300) for n in range(3000)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    try:
+        with pytest.raises(StoreUnavailable, match="full|I/O"):
+            sqlite_store.append(facts)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(sqlite_store.facts(*EVER)) == []
+    assert sqlite_store.append(facts) == 3000
+
+
+AS_NOBODY = """
+    import os, sys
+    from kb.deflection.store import EventStore
+    from kb.errors import KbError
+    from kb.deflection.facts import FormOpened
+    # Python's own files may be root's alone: whatever is imported late is imported here
+    with EventStore(sys.argv[2]) as other:
+        other.migrate()
+        other.append([FormOpened(id="x", at=1)])
+        list(other.facts(0, 2**62))
+    if os.geteuid() == 0:
+        os.setgid(65534); os.setuid(65534)
+    store = EventStore(sys.argv[1])
+    for act in (store.migrate, lambda: store.append([FormOpened(id="x", at=1)])):
+        try:
+            act()
+            print("done")
+        except KbError as error:
+            print(type(error).__name__)
+    print(len(list(store.facts(0, 2**62))))
+"""
+
+
+def test_a_read_only_file_can_be_read_and_says_so_when_written(sqlite_store, tmp_path):
+    sqlite_store.append([searched(1)])
+    sqlite_store.close()
+    file = tmp_path / "var/kb.sqlite3"
+    with sqlite3.connect(file) as raw:
+        raw.execute("PRAGMA journal_mode=DELETE")  # WAL needs a folder that can be written
+    raw.close()
+    file.chmod(0o444)
+    for folder in (file.parent, *list(file.parents)[: len(file.parents) - 1]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    file.parent.chmod(0o555)
+    command = [sys.executable, "-c", textwrap.dedent(AS_NOBODY), database_url(tmp_path / "var")]
+    command.append(database_url(tmp_path / "other"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["StoreReadOnly", "StoreReadOnly", "1"], done.stderr[-2000:]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "var").write_text("a file")
+    with EventStore(database_url(tmp_path / "var")) as store, pytest.raises(StoreUnavailable, match="var"):
+        store.migrate()
+
+
+def test_a_read_only_server_says_so(cluster, postgres_server):
+    from databases import create_database
+
+    with EventStore(create_database(postgres_server)) as store:
+        store.migrate()
+        with pytest.raises(StoreReadOnly), store.writing() as connection:
+            connection.execute(sa.text("SET TRANSACTION READ ONLY"))
+            connection.execute(sa.text("DELETE FROM facts"))
+
+
+def test_a_server_that_goes_away_is_told_and_found_again(cluster):
+    from databases import create_database
+
+    with EventStore(create_database(cluster.url("postgres"))) as store:
+        store.migrate()
+        store.append([searched(1)])
+        cluster.stop()
+        try:
+            with pytest.raises(StoreUnavailable):
+                store.append([searched(2)])
+            with pytest.raises(StoreUnavailable):
+                list(store.facts(*EVER))
+        finally:
+            cluster.start()
+        assert store.append([searched(2)]) == 1
+
+
+def test_an_error_never_shows_the_password():
+    with EventStore("postgresql://kb:geheim@127.0.0.1:9/kb") as store:
+        with pytest.raises(StoreUnavailable) as told:
+            store.append([searched(1)])
+        assert "geheim" not in str(told.value)
+        assert "127.0.0.1" in str(told.value)
+
+
+def test_a_store_that_was_opened_before_a_fork_is_opened_anew_in_the_child(store):
+    facts = [searched(n) for n in range(3)]
+    store.append(facts[:1])
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if store.append(facts[1:2]) == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert store.append(facts[2:]) == 1
+    assert len(list(store.facts(*EVER))) == 3
