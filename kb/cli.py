@@ -49,7 +49,7 @@ for _command in publish_cli.COMMANDS:
     cli.add_command(_command)
 
 
-for _each in (token, forget, prune, tickets):
+for _each in (token, forget, prune, tickets, report_command, gap_command):
     cli.add_command(_each)
 
 

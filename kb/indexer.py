@@ -35,10 +35,11 @@ from kb.content.redirects import declared
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.index import durable, kept, store
 from kb.index import generation as generations
+from kb.index.compile import compile_snapshot
 from kb.index.generation import Generation, Media, SiteState, locale_folder
 from kb.index.records import Analysed, records_of
 from kb.index.schema import encode, fingerprint
-from kb.index.snapshot import Snapshot, compile_snapshot
+from kb.index.snapshot import Snapshot
 from kb.model import Article, Audience, Past, Status, Tree
 from kb.processes import pool
 from kb.text.analyze import analyze

@@ -17,9 +17,10 @@ from whoosh.query import Or, Term
 from whoosh.reading import MultiReader
 from whoosh.searching import Searcher
 
+from kb.index.compile import quantised
 from kb.index.generation import live_folder, locale_folder
 from kb.index.schema import FIELDS, Weighting, decode_section
-from kb.index.snapshot import Snapshot, quantised
+from kb.index.snapshot import Snapshot
 from kb.model import Audience
 from kb.plan import Plan
 from kb.search import rank

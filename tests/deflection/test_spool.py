@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -12,6 +13,7 @@ import threading
 import time
 
 import pytest
+from databases import create_database
 
 from kb.deflection.facts import new_id
 from kb.deflection.losses import REASONS, Losses
@@ -83,8 +85,6 @@ def test_facts_wait_for_a_locked_file_and_are_delivered_in_order(sqlite_store, f
 
 
 def test_a_server_that_is_down_costs_nothing_but_time(cluster, folder):
-    from databases import create_database
-
     with EventStore(create_database(cluster.url("postgres"))) as store:
         cluster.stop()
         spool = Spool(folder, store, QUICK)
@@ -103,7 +103,8 @@ def test_a_server_that_is_down_costs_nothing_but_time(cluster, folder):
 
 
 def test_a_spool_that_is_full_keeps_the_oldest_and_counts_the_rest(folder, tmp_path):
-    store = EventStore(f"sqlite:////{tmp_path}/missing\0/kb.sqlite3".replace("\0", "/" + "x" * 300))
+    (tmp_path / "blocked").write_text("no folder")
+    store = EventStore(database_url(tmp_path / "blocked"))
     size = len(line_of(searched(0)))
     spool = Spool(folder, store, Bounds(bytes=size * 20, linger=0.01, first_wait=0.05))
     facts = [searched(n) for n in range(100)]
@@ -193,8 +194,6 @@ def test_a_fact_that_the_database_refuses_does_not_hold_up_the_others(spool, sto
 
 
 def test_a_folder_that_is_removed_under_its_hands_is_made_again(folder, sqlite_store):
-    import shutil
-
     spool = Spool(folder, sqlite_store, QUICK)
     spool.put(searched(1))
     assert spool.flush(SECONDS)
@@ -225,7 +224,7 @@ def test_counters_that_cannot_be_read_begin_anew(folder):
 
 
 WRITER = """
-    import sys
+    import sys, time
     from pathlib import Path
     from kb.deflection.facts import FormOpened, new_id
     from kb.deflection.spool import Bounds, Spool
@@ -238,7 +237,7 @@ WRITER = """
         spool.put(FormOpened(id=new_id(), at=number, session=sys.argv[3]))
         if number % 20 == 19:
             while spool._queue or spool._writing:
-                pass
+                time.sleep(0.0005)
             print(number, flush=True)
 """
 
@@ -252,7 +251,7 @@ def test_kill_9_at_any_moment_loses_at_most_what_was_being_written(empty_url, fo
             name = f"writer-{turn}"
             command = [sys.executable, "-c", textwrap.dedent(WRITER), str(folder), empty_url, name]
             writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-            for _ in range(15 + 7 * turn):
+            for _ in range(6 + 5 * turn):
                 said[name] = int(writer.stdout.readline())
             os.kill(writer.pid, signal.SIGKILL)
             rest = writer.stdout.read().split("\n")[:-1]

@@ -13,6 +13,7 @@ import textwrap
 import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
+from databases import create_database
 
 from kb.deflection import engine, migrate
 from kb.deflection.store import EventStore, database_url
@@ -145,8 +146,6 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 
 def test_a_read_only_server_says_so(cluster, postgres_server):
-    from databases import create_database
-
     with EventStore(create_database(postgres_server)) as store:
         store.migrate()
         with pytest.raises(StoreReadOnly), store.writing() as connection:
@@ -155,8 +154,6 @@ def test_a_read_only_server_says_so(cluster, postgres_server):
 
 
 def test_a_server_that_goes_away_is_told_and_found_again(cluster):
-    from databases import create_database
-
     with EventStore(create_database(cluster.url("postgres"))) as store:
         store.migrate()
         store.append([searched(1)])

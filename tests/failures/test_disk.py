@@ -137,6 +137,7 @@ def refused(root: Path, var: Path) -> str:
     said, sayer = context.Pipe()
     process = context.Process(target=index_as_nobody, args=(root, var, sayer))
     process.start()
+    sayer.close()
     kind, message = said.recv()
     process.join()
     assert kind is IndexNotWritable

@@ -1,0 +1,95 @@
+"""Texts and what is to become of them stand in scrub_cases.tsv; `python benchmarks/scrub.py` prints the figures."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kb.deflection.scrub import ORDER_SHAPES, find, scrub
+from kb.settings import Settings
+
+CASES = [
+    (number, *line.split("\t"))
+    for number, line in enumerate(
+        (Path(__file__).parent / "scrub_cases.tsv").read_text("utf-8").splitlines(), 1
+    )
+    if line and not line.startswith("# ")
+]
+
+
+def test_the_list_is_long_enough_and_half_of_it_hides_nothing():
+    assert len(CASES) >= 300
+    assert sum(text == expected for _, text, expected, *_ in CASES) >= 120
+
+
+def test_each_text_becomes_what_the_list_says():
+    wrong = []
+    for number, text, expected, *more in CASES:
+        options = " ".join(more)
+        got = scrub(text, names="names" in options)
+        if (got == expected) is ("known" in options):
+            wrong.append(f"line {number}: {text!r} became {got!r}")
+    assert not wrong
+
+
+PIECES = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(
+        "090-1234-5678 taro@example.com 4111111111111111 注文番号 K-12345678 〒160-0023 東京都新宿区西新宿2-8-1 "
+        "パスワード 192.168.0.1 :: @ - + ( ) 会員番号 1234567 <order> < > さん 様 Mr. 市 丁目 \ue000 \ud800 ０９０ ー "
+        "Bearer eyJ token= ---- 普通".split(" ")
+    ),
+)
+
+
+@given(st.lists(PIECES, max_size=12).map(" ".join), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_it_never_fails_and_what_is_clean_stays_as_it_is(text, names):
+    once = scrub(text, names=names)
+    assert scrub(once, names=names) == once
+
+
+@given(st.lists(PIECES, max_size=12).map("".join))
+@settings(max_examples=200, deadline=None)
+def test_what_is_left_stands_in_the_text_in_the_same_order(text):
+    rest = text
+    for part in re.split(r"<(?:[a-z]+)>", scrub(text)):
+        assert part in rest
+        rest = rest[rest.index(part) + len(part) :]
+
+
+@given(st.from_regex(r"[a-z]{1,8}\.?[a-z0-9]{1,8}@[a-z]{1,10}\.(?:com|co\.jp|org)", fullmatch=True), st.text(max_size=5))
+@settings(max_examples=100, deadline=None)
+def test_no_address_of_a_mail_survives_between_japanese(address, text):
+    assert address not in scrub(f"メールは{address}です{text}")
+
+
+HOSTILE = [
+    "1" * 200_000, "1-" * 100_000, "a" * 200_000, "a@" * 100_000, "a." * 100_000, "市" * 100_000, "東京都" * 60_000,
+    "1 " * 100_000, "(" * 200_000, ":" * 200_000, "0:" * 100_000, "注文番号" + " " * 200_000, "注文番号 " * 40_000,
+    "-----BEGIN PRIVATE KEY-----" * 8_000, "A1" * 100_000, "1 a street " * 20_000, "さん" * 100_000, "Mr " * 60_000,
+    "普通" * 100_000, "丁目" * 100_000, "1丁目" * 60_000, "?token=" * 30_000, "eyJ" * 60_000, "+1" * 100_000,
+    "パスワード" * 40_000, "10 A A A " * 20_000, "記号1234番号" * 20_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12])
+def test_no_text_takes_more_than_a_time_that_grows_with_its_length(text):
+    """A pattern that tried each of 200,000 places from each other would not end within the day."""
+    scrub(text, names=True)
+
+
+def test_the_shapes_of_order_numbers_can_be_set():
+    assert scrub("AB1234-99 と K-12345678", shapes=("@@####-##",)) == "<order> と K-12345678"
+    assert scrub("K-12345678", shapes=()) == "K-12345678"
+    assert scrub("a.b? 12", shapes=("a.b? ##",)) == "<order>"
+    assert Settings().order_shapes == ORDER_SHAPES
+
+
+def test_what_was_found_is_told_with_its_place_and_kind():
+    found = find("ＴＥＬ　０９０−１２３４−５６７８です")
+    assert [(each.start, each.end, each.kind) for each in found] == [(4, 17, "phone")]
