@@ -1,4 +1,4 @@
-"""Customers made up with known truth: what they need, whether they are helped, and if not, why; for `year.py`.
+"""Made-up customers with known truth: what they need, whether they are helped, and if not, why. For `year`.
 
 A need has a topic (an article, or one that nobody has written), is typed in one of its wordings, and ends in
 a known way. Nothing here uses the code that judges it. Seeded: the same arguments give the same facts.

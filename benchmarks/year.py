@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -27,17 +26,16 @@ import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from customers import DAY, EFFECT, Need, Topic, World, live
+from customers import DAY, Need, Topic, World, live
+from truth import judge_deflection, judge_experiment, judge_groups, judge_triage, say, variants
 
 from kb import indexer
 from kb.content.tree import read_tree
-from kb.deflection import derived, figures, report, totals
-from kb.deflection.failures import gathered
-from kb.deflection.periods import Period, weeks
+from kb.deflection import report
+from kb.deflection.periods import Period
 from kb.deflection.store import EventStore, database_url
 from kb.index.generation import Generation, live_folder
 from kb.model import Audience, Status, Tree
-from kb.text.analyze import analyze
 
 START = round(datetime(2025, 10, 1, tzinfo=ZoneInfo("Asia/Tokyo")).timestamp() * 1000)
 DAYS = 365
@@ -111,11 +109,7 @@ def run(folder: Path, facts: int, url: str, seed: int) -> None:
         judge_deflection(store, quarter, found, truths)
         judge_triage(store, truths)
         judge_groups(store, quarter, generation, truths)
-        judge_experiment(store)
-
-
-def say(what: str, figures: str) -> None:
-    print(f"{what:28} {figures}", flush=True)
+        judge_experiment(store, START)
 
 
 def tell(done: int, of: int) -> None:
@@ -127,7 +121,7 @@ def tell(done: int, of: int) -> None:
 
 
 def make_world(folder: Path) -> tuple[World, Generation]:
-    """The bundled articles in a repository; half of the missing ones are written in the middle of the year."""
+    """The bundled articles in a repository; half of those missing are written in the middle of the year."""
     root = folder / "repository"
     commits = []
     if not root.is_dir():
@@ -167,16 +161,6 @@ def known(tree: Tree) -> list[Topic]:
 def spelled(questions: Sequence[str]) -> list[str]:
     """Three questions, each also with words alone, and in kana or with two letters swapped."""
     return list(dict.fromkeys(each for question in questions[:3] for each in variants(question)))
-
-
-def variants(question: str) -> list[str]:
-    """A question and other spellings of the same words."""
-    analysis = analyze(question)
-    words = [question[token.start : token.end] for token in analysis.tokens if not token.compound]
-    long = max(question.split(), key=len)
-    slip = long[:2] + long[3] + long[2] + long[4:] if len(long) > 5 and long.isascii() else long
-    kana = analysis.reading.replace(" ", "")
-    return [question, " ".join(words), kana or question.replace(long, slip)]
 
 
 def missing(written_only: bool = False) -> list[Topic]:
@@ -228,125 +212,9 @@ def measure(sources: report.Sources, quarter: Period) -> report.Report:
         sources.catch_up()
         found = report.build(sources, quarter)
         times.append(time.perf_counter() - started)
-    say("report over a quarter", f"first {times[0]:.2f} s, then median {statistics.median(times[1:]):.2f} s; "
-        f"{found.intents:,} intents, {found.tickets.all:,} tickets, {len(found.failures)} groups shown")  # fmt: skip
+    say("report over a quarter", f"first {times[0]:.2f} s, then median {statistics.median(times[1:]):.2f} s")
+    say("", f"{found.intents:,} intents, {found.tickets.all:,} tickets, {len(found.failures)} groups shown")
     return found
-
-
-def judge_deflection(store: EventStore, quarter: Period, found: report.Report, truths: list[Need]) -> None:
-    """Is the share of needs that were helped, of those that are judged, within the interval?"""
-    helped = {(need.session, need.started): need.helped for need in truths}
-    true: defaultdict[str, Counter[bool]] = defaultdict(Counter)
-    i = derived.intents.c
-    query = sa.select(i.session, i.started, i.evidence, i.lag, i.locale)
-    names = [(name, start, end) for name, start, end in weeks(quarter)]
-    lost = 0
-    with store.reading() as connection:
-        for row in connection.execute(query.where(i.started >= quarter.start, i.started < quarter.end)):
-            # the first act comes two seconds after the need, or later
-            key = next(
-                (
-                    (row.session, row.started - wait)
-                    for wait in (2000, 0)
-                    if (row.session, row.started - wait) in helped
-                ),
-                None,
-            )
-            lost += key is None
-            failed = row.lag is not None and row.lag <= quarter.window_ms
-            if key and (failed or row.evidence in ("confirmed", "potential")):
-                week = next(name for name, start, end in names if start <= row.started < end)
-                for part in ("all", week, row.locale):
-                    true[part][helped[key]] += 1
-    slices = [*found.by["week"], *found.by["locale"]]
-    held = [inside(share(true[each.name]), each.deflection) for each in slices]
-    low, high = found.deflection.low, found.deflection.high
-    say(
-        "deflection",
-        f"interval {low:.3f} to {high:.3f}, truth {share(true['all']):.3f}; {lost} intents without a truth",
-    )
-    say("interval holds the truth", f"{sum(held)} of {len(held)} weeks and locales")
-    say("coverage", f"{found.coverage:.3f}")
-
-
-def share(counts: Counter[bool]) -> float:
-    return counts[True] / counts.total()
-
-
-def inside(truth: float, interval: report.Interval) -> bool:
-    return interval.low is not None and interval.low <= truth <= interval.high
-
-
-def judge_triage(store: EventStore, truths: list[Need]) -> None:
-    """The confusion matrix: true cause by triage, in tickets of the quarter."""
-    causes = {need.ticket: need.cause for need in truths if need.ticket}
-    n = derived.needs.c
-    told: dict[str, str] = {}
-    with store.reading() as connection:
-        for row in connection.execute(sa.select(n.ticket, n.cause).where(n.ticket != "").order_by(n.at)):
-            told[row.ticket] = row.cause
-    matrix = Counter((cause, told.get(ticket, "(not joined)")) for ticket, cause in causes.items())
-    columns = sorted({column for _, column in matrix})
-    print("\ntrue cause \\ triage  " + "".join(f"{column:>20}" for column in columns))
-    for cause in sorted({cause for cause, _ in matrix}):
-        print(f"{cause:20} " + "".join(f"{matrix[cause, column]:20,}" for column in columns))
-    triaged = sum(
-        count for (_, column), count in matrix.items() if column not in ("UNTRIAGED", "(not joined)")
-    )
-    right = sum(count for (cause, column), count in matrix.items() if cause == column)
-    say(
-        "\ntriage",
-        f"{right / triaged:.3f} right of {triaged:,} triaged; {triaged / len(causes):.3f} of all are triaged",
-    )
-
-
-def judge_groups(store: EventStore, quarter: Period, generation: Generation, truths: list[Need]) -> None:
-    """B-cubed: of the searches grouped with one, how many have its topic (precision); of those with its topic,
-    and of those that are other spellings of its very question, how many are in its group (recall)."""
-    topics = {(need.topic.locale, need.query): need.topic for need in truths}
-    with store.reading() as connection:
-        needs = list(totals.needs_of(connection, quarter.start, quarter.end, quarter.window_ms))
-    typed = [
-        [(topics[n.locale, n.query], n.query) for n in told.needs if (n.locale, n.query) in topics]
-        for told in gathered(needs, generation)
-    ]
-    by_topic = [Counter(topic.article + topic.locale for topic, _ in those) for those in typed]
-    by_question = [Counter(question_of(topic, query) for topic, query in those) for those in typed]
-    say("grouping (B-cubed)", f"precision {precision(by_topic):.3f}; recall {recall(by_question):.3f} of spellings, "
-        f"{recall(by_topic):.3f} of topics; {len(typed)} groups")  # fmt: skip
-
-
-def question_of(topic: Topic, query: str) -> str:
-    """Which of the topic's questions a wording is a spelling of."""
-    same = [each for each in topic.wordings if query in variants(each)]
-    return f"{topic.locale} {topic.article} {same[0] if same else query}"
-
-
-def precision(groups: list[Counter[str]]) -> float:
-    everything = sum(group.total() for group in groups)
-    return sum(n * n / group.total() for group in groups for n in group.values()) / everything
-
-
-def recall(groups: list[Counter[str]]) -> float:
-    sizes: Counter[str] = sum(groups, Counter())
-    return sum(n * n / sizes[name] for group in groups for name, n in group.items()) / sizes.total()
-
-
-def judge_experiment(store: EventStore) -> None:
-    """The holdout's interval, week by week, against the true effect."""
-    held = []
-    with store.reading() as connection:
-        for week in range(52):
-            start = START + week * 7 * DAY
-            treated, holdout = totals.exposed(connection, start, start + 7 * DAY)
-            difference = figures.mean_difference(holdout, treated)
-            if difference:
-                held.append(difference.low <= EFFECT <= difference.high)
-        treated, holdout = totals.exposed(connection, START, START + DAYS * DAY)
-    year = figures.mean_difference(holdout, treated)
-    if year:
-        say("holdout", f"{year.value:.3f} tickets a session ({year.low:.3f} to {year.high:.3f}), truth {EFFECT:.3f}; "
-            f"the interval of {sum(held)} of {len(held)} weeks holds it")  # fmt: skip
 
 
 if __name__ == "__main__":

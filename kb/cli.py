@@ -5,61 +5,106 @@ A failure that a person can be told about is one line on standard error and exit
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import msgspec
 from rich.table import Table
 
-from kb import __version__, evaluate, indexer, publish_cli
+from kb import __version__, evaluate, indexer
 from kb.content.check import check as check_tree
 from kb.content.findings import to_github, to_json, to_sarif, to_text
+from kb.content.paths import is_language
 from kb.content.tree import read_tree
 from kb.errors import ArticleNotFound, BadParameter, IndexMissing, KbError
 from kb.explain import Explanation, explain
-from kb.index.generation import Generation, live_folder
+from kb.index.generation import Generation, live_folder, open_live
 from kb.model import Audience, Finding, Severity, Tree
-from kb.records_cli import forget, prune, token
-from kb.reports_cli import gap_command, report_command
 from kb.search import MAX_LIMIT, Query, Results, search
 from kb.terminal import ARTICLES, LOCALE, VAR, err, out, progress
 from kb.text.normalize import clean_query
-from kb.tickets_cli import tickets
 
 _AUDIENCE = click.option(
     "--audience", type=click.Choice([a.value for a in Audience]), default="public", show_default=True
 )
 
-_FORMATS: dict[str, Callable[[Sequence[Finding]], str]] = {
-    "text": to_text,
-    "json": to_json,
+_FORMATS: dict[str, Callable[[Sequence[Finding], str], str]] = {
+    "text": lambda findings, prefix: to_text(findings),
+    "json": lambda findings, prefix: to_json(findings),
     "github": to_github,
-    "sarif": lambda findings: to_sarif(findings, __version__),
+    "sarif": lambda findings, prefix: to_sarif(findings, __version__, prefix),
 }
+"""Of findings and the tree's path in its checkout."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_LEFT_OUT = frozenset({"duplicate-id", "empty"})
+"""Codes of warnings that say why a file is no article; errors are told in any case."""
+
+
+_ELSEWHERE = {
+    "publish": "kb.publish_cli:publish_command",
+    "translations": "kb.publish_cli:translations_command",
+    "replay": "kb.publish_cli:replay_command",
+    "bisect": "kb.publish_cli:bisect_command",
+    "token": "kb.records_cli:token",
+    "forget": "kb.records_cli:forget",
+    "prune": "kb.records_cli:prune",
+    "tickets": "kb.tickets_cli:tickets",
+    "report": "kb.reports_cli:report_command",
+    "gap": "kb.reports_cli:gap_command",
+}
+"""Commands of other modules, imported when they are called: the database alone takes 0.5 s."""
+
+
+class _Commands(click.Group):
+    """The commands of this module, and those from elsewhere."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = _ELSEWHERE[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__)
 def cli() -> None:
     """A self-service knowledge base: Markdown in, ranked answers out."""
 
 
-for _command in publish_cli.COMMANDS:
-    cli.add_command(_command)
-
-
-for _each in (token, forget, prune, tickets, report_command, gap_command):
-    cli.add_command(_each)
-
-
 def main() -> None:
-    """Entry point of the `kb` command."""
+    """Entry point of the `kb` command. Exit status 2, after one line, when something cannot be done."""
     try:
-        cli(prog_name="kb")
+        sys.exit(cli(prog_name="kb", standalone_mode=False))
     except KbError as error:
-        click.echo(f"kb: {error}", err=True)
-        sys.exit(2)
+        _refuse(str(error))
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        _refuse(f"{error.format_message()} See `{context.command_path if context else 'kb'} --help`.")
+    except click.Abort:
+        _refuse("stopped", 130)
+    except BrokenPipeError:
+        # whoever read our output has seen enough: `kb search … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _refuse(reason: str, status: int = 2) -> NoReturn:
+    click.echo(f"kb: {reason}", err=True)
+    sys.exit(status)
 
 
 @cli.command()
@@ -75,7 +120,8 @@ def serve(
     ref: str | None,
 ) -> None:  # fmt: skip
     """Serve the help center. With --articles the index is built or updated first."""
-    from kb import serve as server  # gunicorn is not needed by the other commands
+    from kb import publish_cli  # git and gunicorn are not needed by the other commands
+    from kb import serve as server
 
     settings = server.load_settings(workers)
     server.check_address(host, port)
@@ -110,16 +156,16 @@ def index(articles: Path | None, var: Path, locale: str | None, rebuild: bool) -
 
 def _build(articles: Path, var: Path, locale: str | None, rebuild: bool) -> Tree:
     """Read, index, and say what was done."""
+    if locale is not None and not is_language(locale):
+        raise BadParameter("--locale", f"{locale!r} is no language like ja, en or pt-BR")
     with progress() as step:
         known = None if rebuild else indexer.known_articles(var)
-        tree = read_tree(
-            articles, locale=locale, known=known, progress=lambda d, n: step("reading", d, n)
-        )
+        tree = read_tree(articles, locale=locale, known=known, progress=lambda d, n: step("reading", d, n))
         summary = indexer.build(tree, var, rebuild=rebuild, progress=step)
-    for finding in tree.findings:
-        if finding.severity is Severity.ERROR:
-            err.print(str(finding), style="red", markup=False)
-    warnings = sum(finding.severity is Severity.WARNING for finding in tree.findings)
+    told = [each for each in tree.findings if each.severity is Severity.ERROR or each.code in _LEFT_OUT]
+    for finding in told:
+        err.print(str(finding), style="red", markup=False)
+    warnings = len(tree.findings) - len(told)
     if summary.rebuilt_because and not rebuild:
         err.print(f"everything was analysed again: {summary.rebuilt_because}", style="yellow", markup=False)
     left = "".join(f", {count} {reason}" for reason, count in sorted(summary.left_out.items()))
@@ -157,9 +203,25 @@ def search_command(
         if explained
     }
     if as_json:
-        click.echo(msgspec.json.encode({"results": results, "explanations": why or None}))
+        click.echo(_json(results, why, locale, generation.name))
         return
     _print_results(results, why)
+
+
+def _json(results: Results, why: dict[str, Explanation], locale: str, generation: str) -> bytes:
+    """The hits in the shape of the HTTP API."""
+    from kb.web.present import search_hit  # falcon is not needed by the other commands
+
+    answer = {
+        "query": results.query,
+        "locale": locale,
+        "generation": generation,
+        "total": results.total,
+        "corrected": results.corrected,
+        "hits": [search_hit(hit, prefix="") for hit in results.hits],
+        "explanations": why,
+    }
+    return msgspec.json.format(msgspec.json.encode(answer))
 
 
 def _print_results(results: Results, why: dict[str, Explanation]) -> None:
@@ -196,7 +258,8 @@ def why(article_id: str, query: str, var: Path, locale: str | None, audience: st
     number = snapshot.find_article(article_id)
     if number < 0:
         raise ArticleNotFound(
-            f"{locale}/{article_id}: is not in the {audience} index: unknown, a draft, archived, or for agents only"
+            f"{locale}/{article_id}: is not in the {audience} index: "
+            "unknown, a draft, archived, or for agents only"
         )
     text = clean_query(query, "QUERY")
     found = explain(snapshot, text, number)
@@ -221,34 +284,46 @@ def why(article_id: str, query: str, var: Path, locale: str | None, audience: st
     "--ranks", type=click.Path(path_type=Path), help="Also write the rank of every query to this file."
 )
 def eval_command(path: Path | None, articles: Path | None, var: Path, ranks: Path | None) -> None:
-    """nDCG@10, MRR@10, P@1, success@10 of a truth file or relevance set; of all golden queries when none is named."""
+    """nDCG@10, MRR@10, P@1, success@10 of a truth file or relevance set; of golden queries without one."""
     with evaluate.temporary() as folder:
-        temporary = Path(folder)
-        if path is not None and path.is_dir():
-            judged = evaluate.read_set(path, temporary / "articles")
-            _build(temporary / "articles", temporary / "var", None, rebuild=False)
-            var = temporary / "var"
-        else:
-            tree = _build(articles or Path("articles"), var, None, rebuild=False)
-            judged = evaluate.golden(tree) if path is None else evaluate.read_truth(path)
-        generation = Generation(var, live_folder(var))
+        judged, generation = _judged(path, articles, var, Path(folder))
         with progress() as step:
             done = iter(range(1, len(judged) + 1))
             found = evaluate.ranks(generation, judged, lambda: step("searching", next(done), len(judged)))
     _print_scores(evaluate.scores(found))
     if ranks:
-        ranks.write_text(evaluate.rank_table(found), "utf-8")
-    lost = [rank for rank in found if not 1 <= rank.rank <= evaluate.GOLDEN_RANK]
-    if path is None:
-        for rank in lost:
-            expected = ", ".join(rank.judged.articles)
-            err.print(
-                f"golden query lost: {rank.judged.locale} {rank.judged.query!r}: {expected} at rank {rank.rank or '> 50'}",
-                style="red",
-                markup=False,
-            )
-        if lost:
-            sys.exit(1)
+        _write(ranks, evaluate.rank_table(found))
+    lost = [each for each in found if not 1 <= each.rank <= evaluate.GOLDEN_RANK]
+    if path is None and lost:
+        for each in lost:
+            asked, place = each.judged, each.rank or "> 50"
+            expected = f"{', '.join(asked.articles)} at rank {place}"
+            line = f"golden query lost: {asked.locale} {asked.query!r}: {expected}"
+            err.print(line, style="red", markup=False)
+        sys.exit(1)
+
+
+def _judged(
+    path: Path | None, articles: Path | None, var: Path, temporary: Path
+) -> tuple[list[evaluate.Judged], Generation]:
+    """The queries, and the index to ask: of the set itself, of the articles, or the live one."""
+    if path is not None and path.is_dir():
+        judged = evaluate.read_set(path, temporary / "articles")
+        _build(temporary / "articles", temporary / "var", None, rebuild=False)
+        return judged, open_live(temporary / "var")
+    judged = evaluate.read_truth(path) if path else []
+    if path and articles is None and _has_index(var):
+        return judged, open_live(var)
+    # beside the live index: to measure articles is not to publish them
+    tree = _build(articles or Path("articles"), var / "eval", None, rebuild=False)
+    return judged or evaluate.golden(tree), open_live(var / "eval")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise BadParameter(str(file), f"cannot be written: {error.strerror}") from error
 
 
 def _print_scores(scores: evaluate.Scores) -> None:
@@ -269,20 +344,35 @@ def check(
 ) -> None:
     """Check articles: front matter, links, anchors, images, titles. Exit status 1 when there are errors."""
     root = articles or Path("articles")
+    wanted = [_within(root, path) for path in paths]
     findings = check_tree(read_tree(root, locale=locale))
-    if paths:
-        wanted = [path.resolve() for path in paths]
+    if wanted:
         findings = tuple(
             f for f in findings if any((root / f.path).resolve().is_relative_to(w) for w in wanted)
         )
-    click.echo(_FORMATS[form](findings))
+    click.echo(_FORMATS[form](findings, _from_here(root)), nl=False)
     failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     sys.exit(1 if any(finding.severity in failing for finding in findings) else 0)
 
 
+def _within(root: Path, path: Path) -> Path:
+    """`path`, absolute. Raises BadParameter when it is not one of the tree."""
+    if not path.exists():
+        raise BadParameter(str(path), "does not exist")
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise BadParameter(str(path), f"is not below {root}; name another tree with --articles")
+    return path.resolve()
+
+
+def _from_here(root: Path) -> str:
+    """The tree's path as the checkout's other files are named; empty when it is elsewhere."""
+    path = os.path.relpath(root)
+    return "" if path.startswith("..") else path
+
+
 def _open(var: Path, locale: str | None) -> tuple[Generation, str]:
     """The live generation, its files checked, and the locale to search."""
-    generation = Generation(var, live_folder(var), durable=True)
+    generation = open_live(var)
     locale = locale or generation.site.default_locale
     if locale not in generation.locales:
         raise BadParameter("--locale", f"{locale!r} is not one of {', '.join(generation.locales)}")

@@ -147,10 +147,11 @@ def _judged(folder: Path, locale: str, ids: dict[str, str]) -> list[Judged]:
         except (ValueError, KeyError) as error:
             raise EvaluationError(f"{folder / 'qrels.tsv'}:{number}: not a judgement of this set") from error
     judged = []
-    for number, query in _structs(folder / "queries.jsonl", _Document):
-        if str(query.id) in relevant:
-            _check_query(folder / "queries.jsonl", number, query.text or "")
-            judged.append(Judged(query=query.text or "", locale=locale, articles=relevant[str(query.id)]))
+    for number, asked in _structs(folder / "queries.jsonl", _Document):
+        if str(asked.id) in relevant:
+            text = asked.text or ""
+            _check_query(folder / "queries.jsonl", number, text)
+            judged.append(Judged(query=text, locale=locale, articles=relevant[str(asked.id)]))
     return judged
 
 

@@ -20,7 +20,7 @@ class Part(Struct, frozen=True, kw_only=True):
     """What one term gave in one field."""
 
     kind: str
-    """`word`, `synonym`, `perhaps` (a near spelling), `n-grams` or `question` (the best line of `questions`)."""
+    """`word`, `synonym`, `perhaps` (a near spelling), `n-grams`, or `question` (its best line)."""
     field: str
     """Field of the index; empty for n-grams and questions."""
     term: str

@@ -177,7 +177,8 @@ def prepare(
             wanted, left_out = _indexable(tree, now)
             changes = _compare(wanted, previous)
             media = store.store_media(Path(tree.root), tree.media, var)
-            name = _name(tree, wanted, media, past)
+            following = _next_change(tree, now)
+            name = _name(tree, wanted, media, past, following)
             unchanged = previous is not None and previous.name == name
             job = Job(
                 tree=tree,
@@ -188,7 +189,7 @@ def prepare(
                 changes=changes,
                 media=media,
                 past=past,
-                next_change=_next_change(tree, now),
+                next_change=following,
                 previous=previous,
                 progress=progress or _silent,
             )
@@ -336,12 +337,14 @@ def _version(article: Article) -> tuple[Audience, str]:
     return article.audience, article.digest
 
 
-def _name(tree: Tree, wanted: Sequence[Article], media: Media, past: Past) -> str:
+def _name(
+    tree: Tree, wanted: Sequence[Article], media: Media, past: Past, following: datetime | None
+) -> str:
     """`<commit or digest of the articles>-<digest of all that the generation is made of>`."""
     content = _digest(article.digest for article in wanted)
     site = [repr(tree.site), repr(tree.synonyms), repr(sorted(media.items()))]
     old = [repr(sorted(each.items())) for each in (past.moved, _gone(tree, past))]
-    inputs = _digest([fingerprint(), content, *site, *old])
+    inputs = _digest([fingerprint(), content, *site, *old, str(following)])
     return f"{tree.commit[:12] or content[:12]}-{inputs[:8]}"
 
 

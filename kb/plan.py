@@ -164,7 +164,7 @@ def analyze_query(text: str) -> Analysis:
 
 
 def kana_lean(text: str) -> float:
-    """How much a query is hiragana where kanji would be usual, 0 to 1. Katakana is usual: it does not count."""
+    """How much a query is hiragana where kanji would be usual, 0 to 1; katakana does not count."""
     hiragana = sum("\u3041" <= character <= "\u3096" for character in text)
     kanji = sum("\u3400" <= character <= "\u9fff" for character in text)
     share = hiragana / (hiragana + kanji) if hiragana else 0.0

@@ -6,7 +6,9 @@ Exit status 0: done; 1: not in order (blocked, something lost); 2: it could not 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +18,17 @@ import click
 import msgspec
 
 from kb import settings
-from kb.errors import BadParameter, IndexMissing
+from kb.content.tree import read_tree
+from kb.deflection.retention import DAY_MS
+from kb.deflection.store import EventStore, database_url
+from kb.errors import BadParameter, IndexMissing, RefNotFound
+from kb.evaluate import GOLDEN_RANK
+from kb.model import Audience
+from kb.publish import bisect as bisecting
 from kb.publish import preview as previews
+from kb.publish import replay, translations, workshop
 from kb.publish import status as statuses
+from kb.publish.git import Mirror, toplevel
 from kb.publish.orders import order_of
 from kb.publish.publish import publish
 from kb.publish.status import Status
@@ -118,4 +128,134 @@ def preview(
         yield Path(name)
 
 
-COMMANDS = (publish_command,)
+@click.command("translations")
+@click.option("--articles", type=click.Path(path_type=Path), help="Folder of Markdown articles.")
+@LOCALE
+@click.option("--diff", "with_diff", is_flag=True, help="What changed in the source since, for those behind.")
+@click.option("--json", "as_json", is_flag=True, help="The gaps as JSON.")
+def translations_command(articles: Path | None, locale: str | None, with_diff: bool, as_json: bool) -> None:
+    """Per locale: which translations are missing, behind their source, or without one."""
+    root = articles or Path("articles")
+    tree = read_tree(root, processes=2)
+    place = toplevel(root)
+    mirror, below = (Mirror(place[0]), place[1]) if place else (None, "")
+    commit = _head(mirror) if mirror else ""
+    found = translations.gaps(tree, mirror if commit else None, commit, below)
+    found = [gap for gap in found if locale in (None, gap.locale)]
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+        return
+    for gap in found:
+        about = f" ({gap.commits} commits to {gap.source} since {gap.since[:12]})" if gap.commits else ""
+        out.print(f"{gap.locale} {gap.state:8} {gap.path}{about}", markup=False)
+        if with_diff and gap.diff:
+            click.echo(gap.diff)
+    counts = Counter((gap.locale, gap.state) for gap in found)
+    summary = ", ".join(f"{locale}: {count} {state}" for (locale, state), count in sorted(counts.items()))
+    out.print(summary or "every article is translated and up to date", style="bold", markup=False)
+
+
+def _head(mirror: Mirror) -> str:
+    """Empty in a repository without a commit."""
+    try:
+        return mirror.resolve("HEAD")
+    except RefNotFound:
+        return ""
+
+
+@click.command("replay")
+@_FROM
+@_PATH
+@VAR
+@LOCALE
+@click.option("--base", required=True, metavar="REF", help="The version to compare with.")
+@click.option("--head", required=True, metavar="REF", help="The version that is judged.")
+@click.option("--days", type=click.IntRange(1, 3650), default=28, show_default=True, help="Of searches.")
+@click.option("--queries", type=click.File(encoding="utf-8"), help="A query a line, a tab, its count.")
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
+def replay_command(
+    place: str | None, path: str | None, var: Path, locale: str | None, base: str, head: str, days: int,
+    queries: Iterable[str] | None, as_json: bool,
+) -> None:  # fmt: skip
+    """What was searched, on two versions: won, lost, nothing found, another first hit; as Markdown.
+
+    The exit status is 1 when something got worse.
+    """
+    order = order_of(settings.load(), place=place or "", ref=base, path=path, locale=locale)
+    with workshop.opened(order, var) as shop:
+        (before, old), (after, new) = (shop.at(shop.commit(ref)) for ref in (base, head))
+        moved = shop.past(new.commit).moved
+        language = locale or after.site.default_locale
+        listed = replay.of_lines(queries or (), language)
+        asked = [*replay.of_golden((old, new)), *listed, *_logged(var, days)]
+        found = replay.compare(asked, before, after, moved)
+    click.echo(msgspec.json.encode(found).decode() if as_json else replay.markdown(found))
+    sys.exit(0 if found.good else 1)
+
+
+def _logged(var: Path, days: int) -> list[replay.Asked]:
+    """What customers searched in the last days; nothing where nothing was ever recorded."""
+    setting = settings.load().database_url.value
+    if not setting and not (var / "kb.sqlite3").exists():
+        return []
+    now = time.time_ns() // 1_000_000
+    with EventStore(database_url(var, setting)) as store:
+        store.migrate()
+        return replay.of_facts(store.facts(now - days * DAY_MS, now + 1))
+
+
+@click.command("bisect")
+@click.argument("query")
+@click.option("--article", "article", required=True, metavar="ID", help="The article that lost its rank.")
+@_FROM
+@_PATH
+@VAR
+@LOCALE
+@click.option("--head", default="", metavar="REF", help="Where it is lost; default: the default branch.")
+@click.option("--good", default="", metavar="REF", help="Where it still held; default: it is looked for.")
+@click.option("--within", type=click.IntRange(1, 50), default=GOLDEN_RANK, show_default=True,
+              help="The rank that it should have at least.")  # fmt: skip
+@click.option("--audience", type=click.Choice([a.value for a in Audience]), default="public")
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
+def bisect_command(
+    query: str, article: str, place: str | None, path: str | None, var: Path, locale: str | None, head: str,
+    good: str, within: int, audience: str, as_json: bool,
+) -> None:  # fmt: skip
+    """The commit after which an article lost its rank for QUERY, and why it stands where it does."""
+    order = order_of(settings.load(), place=place or "", ref=head, path=path)
+    with workshop.opened(order, var) as shop:
+        generation, _ = shop.at(shop.commit(head))
+        key = f"{locale or generation.site.default_locale}/{article}"
+        found = bisecting.bisect(
+            shop, query, key, head=head, good=good, within=within, audience=Audience(audience),
+            progress=lambda each: err.print(f"{each.commit[:12]}: {_place(each)}", style="dim", markup=False),
+        )  # fmt: skip
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    out.print(f"{found.commit} lost it: {found.about}", style="bold", markup=False)
+    for line in found.files:
+        out.print(f"  {line}", markup=False)
+    for name, standing in (("before", found.before), ("after", found.after)):
+        out.print(f"{name} {standing.commit[:12]}: {standing.article} {_place(standing)}", markup=False)
+        _print_why(standing)
+    out.print(f"{found.looked_at} commits were looked at", style="dim", markup=False)
+
+
+def _place(standing: bisecting.Standing) -> str:
+    if standing.rank == bisecting.MISSING:
+        return "is not there"
+    return f"is at {standing.rank}" if standing.rank else "is not found"
+
+
+def _print_why(standing: bisecting.Standing) -> None:
+    if standing.why is None:
+        return
+    for part in sorted(standing.why.parts, key=lambda part: -part.score)[:6]:
+        line = f"    {part.score:6.2f}  {part.kind:9} {part.field:9} {part.term}"
+        out.print(line, style="dim", markup=False)
+    for name, score in standing.why.above[:3]:
+        out.print(f"    above it: {score:6.2f}  {name}", style="dim", markup=False)
+
+
+COMMANDS = (publish_command, translations_command, replay_command, bisect_command)

@@ -17,13 +17,12 @@ from kb.deflection import gaps, printing, report
 from kb.deflection.failures import MIN_SESSIONS, Failures
 from kb.deflection.outcomes import WINDOW, WINDOWS
 from kb.deflection.periods import Period, period, zone_of
-from kb.deflection.report import Sources
-from kb.deflection.segments import SUFFIX
+from kb.deflection.report import Sources, spooled
 from kb.deflection.spool import deliver_left
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.index.generation import Generation, live_folder
 from kb.records_cli import open_store
-from kb.terminal import ARTICLES, VAR, out
+from kb.terminal import ARTICLES, VAR, out, progress
 
 _FROM = click.option("--from", "start", default="", metavar="DATE", help="First day; default 28 days ago.")
 _TO = click.option("--to", "end", default="", metavar="DATE", help="Last day; default now.")
@@ -53,7 +52,9 @@ def report_command(
     """What became of searches, why some ended in tickets, and which article to write next."""
     with opened(var, articles) as sources:
         asked = asked_period(sources, start, end, window)
-        sources.catch_up(rebuild)
+        with progress() as step:
+            take_in = sources.rebuild if rebuild else sources.catch_up
+            take_in(lambda done, total: step("facts", done, total))
         if form == "csv" and part != "deflection":
             click.echo(_part(sources, asked, min_sessions, part), nl=False)
             return
@@ -126,17 +127,6 @@ def history(var: Path, articles: Path | None) -> Path | None:
     mirror = var / "publish" / "mirror"
     candidates = [articles] if articles is not None else [mirror, Path("articles")]
     return next((folder for folder in candidates if folder.is_dir()), None)
-
-
-def spooled(folder: Path) -> int:
-    """Facts in the spool's files: a line each."""
-    count = 0
-    for file in folder.glob(f"**/*{SUFFIX}"):
-        try:
-            count += file.read_bytes().count(b"\n")
-        except OSError:
-            continue  # delivered and removed meanwhile
-    return count
 
 
 def asked_period(sources: Sources, start: str, end: str, window: str) -> Period:

@@ -25,6 +25,7 @@ from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 from msgspec import Struct
 
+from kb.desk.senders import senders
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, PortTaken, StoreReadOnly
 from kb.settings import Settings, load
 from kb.signing import signing_secret
@@ -58,6 +59,7 @@ def load_settings(workers: int | None) -> Settings:
     Raises BadSetting.
     """
     settings = load()
+    senders(settings)  # each worker makes its own, but only here a person reads what is wrong
     return settings if workers is None else msgspec.structs.replace(settings, workers=workers)
 
 

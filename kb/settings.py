@@ -77,7 +77,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ticket_rate: str = "10/10minute"
     """Empty: no limit."""
     ticket_repeat: int = 10
-    holdout: float = 0.05
+    holdout: float = 0.0
     """Share of sessions, 0 to 1."""
     hook_secret: Secret = Secret()
     hook_secret_zendesk: Secret = Secret()
@@ -249,7 +249,7 @@ def _shapes(text: str) -> tuple[str, ...]:
     for shape in shapes:
         if shape.count("#") + shape.count("@") < 4 or len(shape) > 40:
             raise ValueError(
-                f"must be like K-########, with at least four # (a digit) or @ (a letter), or none, not {shape!r}"
+                f"must be like K-########, at least four of # (a digit) and @ (a letter), or none: {shape!r}"
             )
     return shapes
 
@@ -303,7 +303,7 @@ SETTINGS: tuple[Setting, ...] = (
             "Tickets one client address may file with each process, or `off`; KB_RATE_LIMIT=off ends it."),
     Setting("KB_TICKET_REPEAT", "10", _number(0, 1440),
             "Minutes in which the same words of the same person are one ticket."),
-    Setting("KB_HOLDOUT", "5%", _share,
+    Setting("KB_HOLDOUT", "0%", _share,
             "Share of sessions whose ticket form suggests nothing, so that the effect can be measured."),
     Setting("KB_HOOK_SECRET", "", Secret,
             "Key with which hooks to us are signed; without one every hook is refused."),

@@ -1,4 +1,4 @@
-"""The secret with which cookies and references to sessions are signed. Called where `kb.cli` puts parts together.
+"""The secret with which cookies and references to sessions are signed. Called by `kb.serve`.
 
 All processes, and all machines behind one address, must have the same one: KB_SECRET, or a random one
 that the first process leaves in the state folder.

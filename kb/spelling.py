@@ -18,7 +18,7 @@ from kb.vocabulary import near, read_kana
 _LATIN_RUN = re.compile(r"[a-z][a-z'\-]*")
 _KANA_RUN = re.compile(r"[\u3041-\u3096\u30fc]+")
 _COVERED = 0.5
-"""Share of the kana behind Latin letters that must be words of the index: else any letters spell something."""
+"""Share of the kana behind Latin letters that must be words of the index; else any letters make some word."""
 _MAX_TRIED = 12
 """Words of a query that are tried; a whole sentence of unknown words is not a typo."""
 

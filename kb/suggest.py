@@ -121,7 +121,7 @@ def _all_words(table: SuggestionTable, folded: str, limit: int) -> list[int]:
 
 
 def _with_a_slip(table: SuggestionTable, forms: Iterable[str], limit: int) -> list[int]:
-    """Entries with a key whose beginning differs from what was typed by one letter, doubled or swapped too."""
+    """Entries with a key whose beginning differs from what was typed by one letter, or by two swapped."""
     found: dict[int, float] = {}
     for typed in forms:
         if len(typed) < _TYPO_FROM:

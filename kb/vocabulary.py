@@ -1,4 +1,4 @@
-"""Words of the index, looked up by how they sound and by how nearly they are spelled. For `plan` and `spelling`."""
+"""Words of the index, looked up by how they sound and how they are spelled. For `plan` and `spelling`."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _nearest(snapshot: Snapshot, word: str) -> Near | None:
     ]
     if not matches:
         return None
-    _, text, number = min(matches, key=lambda match: (match[0], -_shared(match[1], word), -snapshot.df[match[2]]))
+    _, text, number = min(matches, key=lambda m: (m[0], -_shared(m[1], word), -snapshot.df[m[2]]))
     return text, number
 
 

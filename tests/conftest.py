@@ -1,4 +1,4 @@
-"""A miniature knowledge base, Japanese and English, and the bundled articles: read and indexed for real, once a run."""
+"""A miniature knowledge base in two languages, and the bundled articles: indexed for real, once a run."""
 
 from __future__ import annotations
 
@@ -123,14 +123,22 @@ questions: [定期便をやめたい]
 
 会員ＩＤはマイページの右上に表示されます。Ｅ－ｍａｉｌアドレスとは別のものです。
 """,
-    "ja/home/trash.md": "# 羽根とごみの捨て方\n\n鳥かごのごみは燃えるごみに出します。大きい止まり木は粗大ごみです。\n",
+    "ja/home/trash.md": """\
+# 羽根とごみの捨て方
+
+鳥かごのごみは燃えるごみに出します。大きい止まり木は粗大ごみです。
+""",
     "ja/home/server.md": "# 見守りカメラとサーバー\n\nカメラの映像はサーバーに七日間残ります。\n",
     "ja/home/network.md": """\
 # 巣箱カメラをWi-Fiにつなぐ
 
 ルーターの名前とパスワードを入力します。つながらないときは電源を入れ直してください。
 """,
-    "ja/home/contact.md": "# お問い合わせの方法\n\n問い合わせは電話かチャットで受け付けます。引っ越しの連絡もこちらです。\n",
+    "ja/home/contact.md": """\
+# お問い合わせの方法
+
+問い合わせは電話かチャットで受け付けます。引っ越しの連絡もこちらです。
+""",
     "ja/faq/delivery.md": """\
 # よくある質問：配送
 
@@ -206,13 +214,21 @@ questions: [delete my account]
 Close your account on your page. Cancel your subscription first. Your points are lost.
 """,
     "en/account/id.md": "# Find your member ID\n\nYour member ID stands at the top right of your page.\n",
-    "en/home/trash.md": "# Feathers and rubbish\n\nRubbish of the cage is burnable. Large perches are bulky rubbish.\n",
+    "en/home/trash.md": """\
+# Feathers and rubbish
+
+Rubbish of the cage is burnable. Large perches are bulky rubbish.
+""",
     "en/home/network.md": """\
 # Connect the camera to Wi-Fi
 
 Type in the name and the password of the router. Policies of your network may block the camera.
 """,
-    "en/home/policies.md": "# Privacy\n\nOur policies on privacy apply to all recordings. The policies are short.\n",
+    "en/home/policies.md": """\
+# Privacy
+
+Our policies on privacy apply to all recordings. The policies are short.
+""",
     "en/faq/delivery.md": """\
 # FAQ: delivery
 
@@ -262,7 +278,8 @@ Log every refund under zymurgy. Refund, refund, refund.
 """,
 }
 AGENTS_WORDS = (
-    "カカポ", "ヤンバルクイナ", "ザルツブルク", "銀鱗", "トキイロ", "kakapo", "quokka", "zymurgi", "zymurgy", "隠れた",
+    "カカポ", "ヤンバルクイナ", "ザルツブルク", "銀鱗", "トキイロ", "隠れた",
+    "kakapo", "quokka", "zymurgi", "zymurgy",
     "かかぽ", "やんばるくいな", "ざるつぶるく", "ときいろ", "ぎんりん",
 )  # fmt: skip
 """Words of agents-only articles alone, as written and as the analyzer cuts and reads them."""

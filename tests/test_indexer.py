@@ -10,7 +10,21 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from trees import ENGLISH, JAPANESE, PIXEL, SHOP, SITE, answers, folders, found, holding, index, live, write
+from trees import (
+    ENGLISH,
+    JAPANESE,
+    PIXEL,
+    SHOP,
+    SITE,
+    answers,
+    folders,
+    found,
+    helpers,
+    holding,
+    index,
+    live,
+    write,
+)
 from whoosh import index as whoosh_index
 
 from kb.content.tree import read_tree
@@ -506,23 +520,13 @@ def test_two_processes_make_the_same_index_as_one(tmp_path: Path, var: Path) -> 
     assert both == answers(live(tmp_path / "one"), queries)
 
 
-def children() -> set[int]:
-    """Processes that this one started and that work for it."""
-    found = set()
-    for task in Path("/proc/self/task").iterdir():
-        for child in (task / "children").read_text().split():
-            if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text():
-                found.add(int(child))
-    return found
-
-
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 def test_a_helping_process_that_is_killed_costs_time_only(tmp_path: Path, var: Path) -> None:
     killed: set[int] = set()
 
     def kill_helpers(step: str, done: int, total: int) -> None:
         if not killed:
-            killed.update(children())
+            killed.update(helpers())
             for child in killed:
                 os.kill(child, 9)
 

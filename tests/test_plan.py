@@ -116,7 +116,9 @@ def test_a_rare_synonym_of_a_common_word_weighs_no_more_than_the_common_word(mak
     ((package,),) = plan(snapshot, "parcel").concepts
     parcel, number = snapshot.term("parcel"), package.terms[0]
     assert snapshot.term_text(number) == "packag"
-    assert package.weight * snapshot.idf[number] == pytest.approx(WEIGHTS.synonym * snapshot.idf[parcel], rel=0.05)
+    assert package.weight * snapshot.idf[number] == pytest.approx(
+        WEIGHTS.synonym * snapshot.idf[parcel], rel=0.05
+    )
 
 
 def test_a_phrase_is_kept_whole_and_not_among_the_single_terms(en: Snapshot) -> None:
@@ -129,7 +131,9 @@ def test_a_phrase_is_kept_whole_and_not_among_the_single_terms(en: Snapshot) -> 
 # What was perhaps meant
 
 
-def test_an_unknown_word_stands_for_the_nearest_spelling_and_for_what_it_begins(en: Snapshot, ja: Snapshot) -> None:
+def test_an_unknown_word_stands_for_the_nearest_spelling_and_for_what_it_begins(
+    en: Snapshot, ja: Snapshot
+) -> None:
     assert loose(en, plan(en, "refnud deadline")) == {"refund": WEIGHTS.near}
     assert loose(en, plan(en, "dead")) == {"deadlin": WEIGHTS.begun}
     assert loose(ja, plan(ja, "キャンセ")) == {"きゃんせる": WEIGHTS.near, "きゃんせる料": WEIGHTS.begun}
@@ -153,7 +157,9 @@ def test_an_unknown_word_stands_for_the_nearest_spelling_and_for_what_it_begins(
         ("refundrefundrefundrefundrefundrefundrefundrefund", None),
     ],
 )
-def test_one_slip_is_forgiven_from_four_letters_on_and_two_from_eight(en: Snapshot, typed: str, meant: str | None) -> None:
+def test_one_slip_is_forgiven_from_four_letters_on_and_two_from_eight(
+    en: Snapshot, typed: str, meant: str | None
+) -> None:
     found = near(en, typed)
     assert (found and found[0]) == meant
     # asked again, it is remembered
@@ -172,7 +178,7 @@ def test_a_near_kana_word_is_known_by_how_it_is_read(ja: Snapshot) -> None:
 def test_the_most_frequent_words_that_begin_so_come_first(bundled: Indexed) -> None:
     snapshot = bundled.snapshot("en")
     found = begun(snapshot, "pass")
-    assert [snapshot.term_text(number) for number in found][0] == "password"
+    assert snapshot.term_text(found[0]) == "password"
     assert begun(snapshot, "pa") == []
     assert begun(snapshot, "xyz") == []
 
@@ -205,11 +211,15 @@ def test_any_stretch_of_kana_is_cut_into_readings_in_order(bundled: Indexed) -> 
         end = stop
 
 
-def test_readings_are_those_of_the_words_and_the_kana_words_themselves_the_most_frequent_first(bundled: Indexed) -> None:
+def test_readings_are_those_of_the_words_and_the_kana_words_themselves_the_most_frequent_first(
+    bundled: Indexed,
+) -> None:
     snapshot = bundled.snapshot("ja")
     assert snapshot.term("返金") in snapshot.readings["へんきん"]
     assert snapshot.readings["ぱすわーど"] == (snapshot.term("ぱすわーど"),)
     alike = [numbers for numbers in snapshot.readings.values() if len(numbers) > 1]
     assert len(alike) > 20
     for numbers in alike:
-        assert [int(snapshot.df[n]) for n in numbers] == sorted((int(snapshot.df[n]) for n in numbers), reverse=True)
+        assert [int(snapshot.df[n]) for n in numbers] == sorted(
+            (int(snapshot.df[n]) for n in numbers), reverse=True
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -87,30 +88,32 @@ def assert_same_ranking(searcher: Searcher, snapshot: Snapshot, queries: list[We
         assert ours == pytest.approx(theirs, abs=TOLERANCE, rel=0), terms
         # the same order, but where scores are so near that it may be either
         order = sorted(theirs, key=lambda row: -theirs[row])
-        for above, below in zip(order, order[1:], strict=False):
+        for above, below in pairwise(order):
             assert ours[above] > ours[below] - 2 * TOLERANCE, terms
         found += len(ours)
     assert found > 10 * len(queries)
 
 
-JAPANESE = (
-    "返金 返品 交換 配送 送料 領収書 注文 商品 住所 電話 会員 登録 退会 解約 定期便 銀行 口座 振込 画面 設定 電源 充電 画像 "
-    "音量 通知 更新 保証 修理 部品 回収 窓口 苦情 予約 在庫 割引 価格 税金 包装 名前 写真 地図 手順 期限 条件 方法 ごみ カメラ "
-    "パスワード ログイン キャンセル クーポン ポイント アプリ メール サーバー 申込み 引っ越し 問い合わせ 冷蔵庫 洗濯機 掃除機"
-).split()
-ENGLISH = (
-    "refund return exchange delivery postage receipt order item address phone member account subscription bank transfer "
-    "screen settings power charging picture volume notification update warranty repair part recycling counter complaint "
-    "booking stock discount price tax wrapping name photo map procedure deadline condition method rubbish camera password "
-    "login cancel coupon points app e-mail server application moving enquiry fridge washing machine cleaner wi-fi policies"
-).split()
+JAPANESE = """
+返金 返品 交換 配送 送料 領収書 注文 商品 住所 電話 会員 登録 退会 解約 定期便 銀行 口座 振込 画面
+設定 電源 充電 画像 音量 通知 更新 保証 修理 部品 回収 窓口 苦情 予約 在庫 割引 価格 税金 包装 名前
+写真 地図 手順 期限 条件 方法 ごみ カメラ パスワード ログイン キャンセル クーポン ポイント アプリ
+メール サーバー 申込み 引っ越し 問い合わせ 冷蔵庫 洗濯機 掃除機
+"""
+ENGLISH = """
+refund return exchange delivery postage receipt order item address phone member account subscription
+bank transfer screen settings power charging picture volume notification update warranty repair part
+recycling counter complaint booking stock discount price tax wrapping name photo map procedure
+deadline condition method rubbish camera password login cancel coupon points app e-mail server
+application moving enquiry fridge washing machine cleaner wi-fi policies
+"""
 
 
 def generated_tree(articles: int) -> dict[str, str]:
-    """Articles with one to four sections of 0 to 700 words, the frequent words a hundred times the rare ones."""
+    """Articles of one to four sections of 0 to 700 words, some words a hundred times as frequent as some."""
     chance = random.Random(20261122)
     files = {"kb.yml": "locales: [ja, en]\nagents_only: [desk]\n"}
-    for locale, words, joint in (("ja", JAPANESE, "の"), ("en", ENGLISH, " ")):
+    for locale, words, joint in (("ja", JAPANESE.split(), "の"), ("en", ENGLISH.split(), " ")):
 
         def text(count: int, words: list[str] = words, joint: str = joint) -> str:
             at = (min(int(chance.paretovariate(0.8)) - 1, len(words) - 1) for _ in range(count))
@@ -122,9 +125,8 @@ def generated_tree(articles: int) -> dict[str, str]:
                 f"tags: [{', '.join(text(1) for _ in range(chance.randint(0, 4)))}]",
             ]
             if chance.random() < 0.5:
-                front.append(
-                    f"questions: [{', '.join(text(chance.randint(1, 9)) for _ in range(chance.randint(1, 4)))}]"
-                )
+                lines = [text(chance.randint(1, 9)) for _ in range(chance.randint(1, 4))]
+                front.append(f"questions: [{', '.join(lines)}]")
             body = [text(chance.choice([0, 3, 40, 120, 300]))]
             for _ in range(chance.randint(0, 3)):
                 body += [
@@ -149,7 +151,7 @@ def test_generated_sections_rank_as_whoosh_ranks_them(generated: Indexed, locale
     snapshot = generated.snapshot(locale)
     with whoosh(generated, locale, Audience.PUBLIC) as searcher:
         assert searcher.doc_count_all() == snapshot.meta.sections
-        assert_same_ranking(searcher, snapshot, random_queries(snapshot, 150, seed=1))
+        assert_same_ranking(searcher, snapshot, random_queries(snapshot, 120, seed=1))
 
 
 def test_generated_sections_are_so_long_that_whoosh_rounds_their_lengths(generated: Indexed) -> None:
@@ -167,14 +169,14 @@ def test_the_agents_snapshot_ranks_as_whoosh_would_with_both_indexes_in_one(
     snapshot = generated.snapshot(locale, Audience.AGENT)
     with whoosh(generated, locale, Audience.PUBLIC, Audience.AGENT) as searcher:
         assert searcher.doc_count_all() == snapshot.meta.sections > generated.snapshot(locale).meta.sections
-        assert_same_ranking(searcher, snapshot, random_queries(snapshot, 60, seed=2))
+        assert_same_ranking(searcher, snapshot, random_queries(snapshot, 50, seed=2))
 
 
 @pytest.mark.parametrize("locale", ["ja", "en"])
 def test_the_bundled_articles_rank_as_whoosh_ranks_them(bundled: Indexed, locale: str) -> None:
     snapshot = bundled.snapshot(locale)
     with whoosh(bundled, locale, Audience.PUBLIC) as searcher:
-        assert_same_ranking(searcher, snapshot, random_queries(snapshot, 120, seed=3))
+        assert_same_ranking(searcher, snapshot, random_queries(snapshot, 100, seed=3))
 
 
 def test_single_words_of_every_frequency_score_as_whoosh_scores_them(bundled: Indexed) -> None:

@@ -45,7 +45,7 @@ def page(make_index: MakeIndex, locale: str, body: str, synonyms: str = "") -> S
 
 
 def test_the_words_of_the_query_are_marked_in_all_their_spellings(ja: Snapshot, en: Snapshot) -> None:
-    assert marked(hit(ja, "パスワードの文字 フォルダ").snippet) == ["フォルダ", "ﾊﾟｽﾜｰﾄﾞ", "文字"]
+    assert marked(hit(ja, "パスワードの迷惑 ふぉるだ").snippet) == ["迷惑", "フォルダ", "ﾊﾟｽﾜｰﾄﾞ"]
     assert marked(hit(ja, "申し込み").snippet) == ["申込み"]
     assert marked(hit(en, "swap sizes").snippet) == ["size", "swap"]
     assert marked(hit(en, "wifi camera").snippet)
@@ -96,9 +96,10 @@ def test_a_synonym_of_several_words_is_marked_in_titles_too(make_index: MakeInde
 
 
 def test_an_article_found_by_its_n_grams_alone_has_a_snippet_without_marks(en: Snapshot) -> None:
-    found = next(each for each in search(en, Query(text="refundability")).hits if not each.strict)
-    assert found.snippet.text
-    assert all("refund" in text.lower() for text in marked(found.snippet))
+    found = hit(en, "unsubscribe")
+    assert (found.card.id, found.strict) == ("account/close", False)
+    assert found.snippet.text.startswith("Close your account")
+    assert found.snippet.marks == ()
 
 
 @pytest.mark.parametrize(
@@ -180,20 +181,26 @@ def test_a_word_longer_than_the_window_is_cut_and_marks_stay_inside(make_index: 
 # Never inside of what a reader sees as one character
 
 
-@pytest.mark.parametrize(
-    "sign",
-    [FAMILY, FLAG, KEYCAP, WAVE, "e\u0301", "か\u3099", "ｶﾞ", "❤\ufe0f", "葛\U000e0100", "\u1112\u1161\u11ab", "नि", "𠮷", "🏴\U000e0067\U000e0062\U000e007f"],
-)  # fmt: skip
-@pytest.mark.parametrize("shift", range(4))
-def test_a_cut_falls_between_visible_characters(make_index: MakeIndex, sign: str, shift: int) -> None:
-    before, after = "、" * shift + sign * 150, sign * 250
-    snapshot = page(make_index, "ja", f"{before}、ペリカン、{after}")
-    found = hit(snapshot, "ペリカン").snippet
-    assert marked(found) == ["ペリカン"]
-    left, _, right = found.text.partition("ペリカン")
-    assert left.replace("、", "") == sign * left.count(sign)
-    assert right.replace("、", "") == sign * right.count(sign)
-    assert left.count(sign) and right.count(sign)
+SIGNS = [
+    FAMILY, FLAG, KEYCAP, WAVE, "e\u0301", "か\u3099", "ｶﾞ", "❤\ufe0f", "葛\U000e0100", "\u1112\u1161\u11ab",
+    "नि", "𠮷", "🏴\U000e0067\U000e0062\U000e007f",
+]  # fmt: skip
+
+
+def test_a_cut_falls_between_visible_characters(make_index: MakeIndex) -> None:
+    pages = {
+        f"ja/{number}-{shift}.md": f"# Page\n\n{'、' * shift}{sign * 150}、ペリカン、{sign * 250}\n"
+        for number, sign in enumerate(SIGNS)
+        for shift in range(3)
+    }
+    hits = search(make_index(pages).snapshot("ja"), Query(text="ペリカン", limit=50)).hits
+    assert len(hits) == len(pages)
+    for each in hits:
+        sign = SIGNS[int(each.card.id.split("-")[0])]
+        assert marked(each.snippet) == ["ペリカン"]
+        for side in each.snippet.text.split("ペリカン"):
+            assert side.replace("、", "") == sign * side.count(sign), ascii(sign)
+        assert each.snippet.text.endswith(sign * 10)
 
 
 def test_a_mark_takes_the_marks_of_its_last_character_along(make_index: MakeIndex) -> None:
@@ -202,8 +209,8 @@ def test_a_mark_takes_the_marks_of_its_last_character_along(make_index: MakeInde
 
 
 PIECES = [
-    "ペリカン", "灯台", "gull ", "、", "。", "\n\n", " ", "あ", "漢字", "word ", FAMILY, FLAG, KEYCAP, WAVE, "e\u0301", "か\u3099",
-    "ｶﾞ", "𠮷", "x" * 50, "語" * 30, "ﾍﾟﾘｶﾝ", "w\u0301o\u0301", "葛\U000e0100",
+    "ペリカン", "灯台", "gull ", "、", "。", "\n\n", " ", "あ", "漢字", "word ", FAMILY, FLAG, KEYCAP, WAVE,
+    "e\u0301", "か\u3099", "ｶﾞ", "𠮷", "x" * 50, "語" * 30, "ﾍﾟﾘｶﾝ", "w\u0301o\u0301", "葛\U000e0100",
 ]  # fmt: skip
 
 
@@ -218,12 +225,16 @@ def belongs_to_what_stands_before(character: str) -> bool:
 def is_whole(text: str) -> bool:
     """Whether a piece of text begins and ends between visible characters."""
     flags = "".join(character for character in text if "\U0001f1e6" <= character <= "\U0001f1ff")
-    return not belongs_to_what_stands_before(text[0]) and text[-1] != "\u200d" and flags == FLAG * (len(flags) // 2)
+    return (
+        not belongs_to_what_stands_before(text[0])
+        and text[-1] != "\u200d"
+        and flags == FLAG * (len(flags) // 2)
+    )
 
 
 def test_whatever_sections_hold_marks_are_inside_apart_and_cut_no_character(make_index: MakeIndex) -> None:
     chance = random.Random(5)
-    sections = ["".join(chance.choices(PIECES, k=chance.randint(1, 60))) for _ in range(300)]
+    sections = ["".join(chance.choices(PIECES, k=chance.randint(1, 60))) for _ in range(150)]
     body = "\n\n".join(f"## Section {number}\n\n{text}" for number, text in enumerate(sections))
     snapshot = make_index({"ja/a.md": f"# A\n\n{body}\n"}).snapshot("ja")
     checked = 0
@@ -244,4 +255,4 @@ def test_whatever_sections_hold_marks_are_inside_apart_and_cut_no_character(make
                 assert not belongs_to_what_stands_before(found.text[mark.end : mark.end + 1] or "a")
                 last = mark.end
                 checked += 1
-    assert checked > 1000
+    assert checked > 500

@@ -32,7 +32,13 @@ def test_the_likeliest_meaning_of_what_was_typed_comes_first(ja: Snapshot, typed
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("refnud", "refund"), ("refunbs", "refunds"), ("ぱっsをrd", "password"), ("せちととてらすし", "password"), ("MEMBAR id", "member id")],
+    [
+        ("refnud", "refund"),
+        ("refunbs", "refunds"),
+        ("ぱっsをrd", "password"),
+        ("せちととてらすし", "password"),
+        ("MEMBAR id", "member id"),
+    ],
 )
 def test_slips_and_the_wrong_keyboard_are_read_in_english_too(en: Snapshot, typed: str, meant: str) -> None:
     assert meant in list(candidates(en, typed))
@@ -50,7 +56,9 @@ def test_slips_and_the_wrong_keyboard_are_read_in_english_too(en: Snapshot, type
         " ".join(["qwrtp"] * 13),
     ],
 )
-def test_nothing_is_proposed_for_what_makes_no_word(ja: Snapshot, en: Snapshot, bundled: Indexed, typed: str) -> None:
+def test_nothing_is_proposed_for_what_makes_no_word(
+    ja: Snapshot, en: Snapshot, bundled: Indexed, typed: str
+) -> None:
     for snapshot in (ja, en, bundled.snapshot("ja"), bundled.snapshot("en")):
         assert list(candidates(snapshot, typed)) == []
 
@@ -66,7 +74,9 @@ def test_an_english_correction_is_a_word_as_somebody_wrote_it_and_not_its_stem(b
     assert next(candidates(snapshot, "delivary")) == "delivery"
 
 
-def test_a_word_that_only_a_heading_or_a_tag_holds_is_proposed_as_it_is_written(make_index: MakeIndex) -> None:
+def test_a_word_that_only_a_heading_or_a_tag_holds_is_proposed_as_it_is_written(
+    make_index: MakeIndex,
+) -> None:
     page = "---\ntags: [recycling]\n---\n# Rubbish\n\nOld things.\n\n## Our policies\n\nNone.\n"
     snapshot = make_index({"en/a.md": page}).snapshot("en")
     assert list(candidates(snapshot, "polisies recyclng")) == ["policies recycling"]
@@ -81,7 +91,9 @@ def test_a_word_that_only_a_heading_or_a_tag_holds_is_proposed_as_it_is_written(
         st.text(st.sampled_from("ぱすわーどっをrdせちとてらしへんきんー "), min_size=1, max_size=40),
     )
 )
-def test_candidates_are_other_texts_and_each_is_proposed_once(miniature: Indexed, locale: str, text: str) -> None:
+def test_candidates_are_other_texts_and_each_is_proposed_once(
+    miniature: Indexed, locale: str, text: str
+) -> None:
     found = list(candidates(miniature.snapshot(locale), text))
     assert len(found) == len(set(found)) <= 6
     assert text not in found

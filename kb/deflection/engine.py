@@ -50,12 +50,15 @@ def open_engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         return sa.create_engine(
             url,
+            hide_parameters=True,  # they are customers' words, and errors are logged
             pool_pre_ping=True,
             pool_size=4,
             max_overflow=8,
             connect_args={"connect_timeout": BUSY_SECONDS},
         )
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=4, max_overflow=8)
+    engine = sa.create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS}, pool_size=4, max_overflow=8, hide_parameters=True
+    )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

@@ -1,4 +1,4 @@
-"""The facts: one type each, in the past tense, append-only. Everything the reports say is computed from these.
+"""The facts: one type each, in the past tense, append-only. All that reports say is computed from these.
 
 A fact is written once and never changed. Its texts are scrubbed before it is made (`kb.deflection.scrub`);
 no fact holds an address of a client. `version` is that of the type: readers of the store upgrade older

@@ -59,11 +59,11 @@ class Dirty(Struct, frozen=True):
     tickets: frozenset[str]
 
 
-def update(store: EventStore, existed: Existed, progress: Progress | None = None) -> int:
-    """Take in what arrived since the last time; returns the number of facts."""
+def update(store: EventStore, existed: Existed, progress: Progress | None = None, most: int = 0) -> int:
+    """Take in what arrived since the last time, or about the first `most` of it; returns how many facts."""
     last = _last_seq(store)
     taken = 0
-    while True:
+    while not most or taken < most:
         with store.writing() as connection:
             if store.dialect == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
@@ -77,6 +77,7 @@ def update(store: EventStore, existed: Existed, progress: Progress | None = None
         taken += upto - done
         if progress:
             progress(upto, last)
+    return taken
 
 
 def rebuild(store: EventStore, existed: Existed, progress: Progress | None = None) -> int:
@@ -194,8 +195,10 @@ def _naming(connection: Connection, names: Collection[str], types: Collection[st
 def _bodies(
     connection: Connection, column: Any, names: Collection[str], types: Collection[str] = ()
 ) -> Iterator[AnyFact]:
-    """Facts with one of these names in a column. The type is compared here: told of it, SQLite's planner takes
-    the index of types and reads most facts of the year."""
+    """Facts with one of these names in a column.
+
+    The type is compared here: told of it, SQLite takes the index of types and reads most facts of the year.
+    """
     for chunk in _chunks(names):
         query = sa.select(facts.c.type, facts.c.body).where(column.in_(chunk))
         # as a literal, so that the planner sees that the index of those that have one will do

@@ -17,7 +17,7 @@ from kb.deflection.outcomes import Interval, Outcomes
 from kb.deflection.shape import ArticleReport, Report, Slice
 from kb.deflection.triage import Cause
 
-BAR = 40
+BAR = 20
 """Characters of a chart's line."""
 LISTED = 10
 """Rows of each table in the text; JSON and CSV have all."""
@@ -131,11 +131,19 @@ def _share(share: float | None) -> str:
     return "not known" if share is None else f"{share:.1%}"
 
 
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
 def _outcomes(report: Report, out: Console) -> None:
-    table = Table(*("window", "", *Outcomes.__struct_fields__, "deflection"), box=None, pad_edge=False)
-    for name, each in report.windows.items():
-        numbers = [str(getattr(each.outcomes, field)) for field in Outcomes.__struct_fields__]
-        table.add_row(name, _stacked(each.outcomes), *numbers, _interval(each.deflection))
+    table = _table("window", *report.windows)
+    table.add_row("", *(_stacked(each.outcomes) for each in report.windows.values()))
+    for name in Outcomes.__struct_fields__:
+        table.add_row(name, *(str(getattr(each.outcomes, name)) for each in report.windows.values()))
+    table.add_row("deflection", *(_interval(each.deflection) for each in report.windows.values()))
     out.print(table)
 
 
@@ -149,7 +157,7 @@ def _stacked(outcomes: Outcomes) -> Text:
 
 
 def _rates(rates: dict[str, Rate], out: Console) -> None:
-    table = Table("rate", "", "95 %", "of", box=None, pad_edge=False)
+    table = _table("rate", "", "95 %", "of")
     for name, each in rates.items():
         if each.value is not None:
             between = f"{each.low:.1%} – {each.high:.1%}"
@@ -159,7 +167,7 @@ def _rates(rates: dict[str, Rate], out: Console) -> None:
 
 
 def _slices(part: str, slices: Sequence[Slice], out: Console) -> None:
-    table = Table(part, "intents", "", "deflection", "coverage", box=None, pad_edge=False)
+    table = _table(part, "intents", "", "deflection", "coverage")
     for each in slices:
         if each.intents:
             name = Text(each.name or "(none)")
@@ -178,31 +186,33 @@ def _range(interval: Interval) -> Text:
 
 
 def _failures(report: Report, out: Console) -> None:
-    columns = ("searches that ended in tickets", "tickets", "sessions", "triage", "article", "today")
-    table = Table(*columns, box=None, pad_edge=False)
+    if report.failures:
+        out.print("searches that ended in tickets", style="bold")
     for each in report.failures[:LISTED]:
-        causes = ", ".join(f"{cause} {count}" for cause, count in each.causes.items())
-        today = {None: "", True: "answers", False: "does not answer"}[each.answers_today]
-        numbers = (str(each.tickets), str(each.sessions))
-        table.add_row(Text(each.query), *numbers, causes, Text(each.best_article or "–"), today)
-    if table.row_count:
-        out.print(table)
-    if report.hidden.groups:
-        causes = ", ".join(f"{cause} {count}" for cause, count in report.hidden.causes.items())
+        out.print(Text(f"{each.tickets:6} tickets, {each.sessions} sessions: {each.query}"))
+        today = {None: "", True: ", answers today", False: ", does not answer today"}[each.answers_today]
         out.print(
-            f"not shown (fewer than {report.min_sessions} sessions): {report.hidden.groups} groups, "
-            f"{report.hidden.tickets} tickets ({causes})",
+            Text(f"       {_causes(each.causes)}; {each.best_article or 'no article'}{today}"), style="dim"
+        )
+    if report.hidden.groups:
+        out.print(
+            f"not shown (under {report.min_sessions} sessions, or too many): {report.hidden.groups} groups, "
+            f"{report.hidden.tickets} tickets ({_causes(report.hidden.causes)})",
             style="dim",
         )
 
 
+def _causes(causes: dict[str, int]) -> str:
+    return ", ".join(f"{cause} {count}" for cause, count in causes.items())
+
+
 def _gaps(report: Report, out: Console) -> None:
-    table = Table("articles to write", "tickets", "sessions", "nearest today", box=None, pad_edge=False)
+    table = _table("articles to write", "tickets", "sessions", "nearest today")
     for gap in report.gaps[:LISTED]:
         table.add_row(Text(gap.query), str(gap.tickets), str(gap.sessions), Text(gap.nearest or "–"))
     if table.row_count:
         out.print(table)
-    zero = Table("searches without a result", "searches", "sessions", "finds today", box=None, pad_edge=False)
+    zero = _table("searches without a result", "searches", "sessions", "finds today")
     for each in report.zero_results[:LISTED]:
         zero.add_row(Text(each.query), str(each.searches), str(each.sessions), Text(each.finds_today or "–"))
     if zero.row_count:
@@ -210,7 +220,7 @@ def _gaps(report: Report, out: Console) -> None:
 
 
 def _articles(report: Report, out: Console) -> None:
-    table = Table("read before tickets", "reads", "tickets", "", "helpful", box=None, pad_edge=False)
+    table = _table("read before tickets", "reads", "tickets", "", "helpful")
     for each in report.articles[:LISTED]:
         if each.tickets.count:
             share = f"{each.tickets.value:.1%} ({each.tickets.low:.1%} – {each.tickets.high:.1%})"
@@ -236,7 +246,7 @@ def _experiment(report: Report, out: Console) -> None:
 
 def _changes(report: Report, out: Console) -> None:
     since = report.previous
-    table = Table(f"since {since.start}", "before", "now", "change", "", box=None, pad_edge=False)
+    table = _table(f"since {since.start}", "before", "now", "change", "")
     for each in since.changes:
         d = each.difference
         change = f"{d.value:+.1%} ({d.low:+.1%} to {d.high:+.1%})"

@@ -18,6 +18,7 @@ from kb.deflection.failures import MIN_SESSIONS, Failures, failures_of
 from kb.deflection.figures import Rate, Sample, mean_difference, newcombe, rate, wilson
 from kb.deflection.outcomes import WINDOWS, Outcomes, deflection
 from kb.deflection.periods import Period, utc_day, weeks
+from kb.deflection.segments import SUFFIX
 from kb.deflection.shape import (
     ArticleReport,
     Change,
@@ -31,7 +32,7 @@ from kb.deflection.shape import (
 )
 from kb.deflection.store import EventStore
 from kb.deflection.tables import facts
-from kb.deflection.totals import Cell, Tickets, failed_of, outcomes_of
+from kb.deflection.totals import ArticleReads, Cell, Need, Tickets, failed_of, outcomes_of
 from kb.deflection.triage import Library
 from kb.index.generation import Generation
 
@@ -68,31 +69,66 @@ class Sources(Struct, frozen=True, kw_only=True):
             first = connection.scalar(query.where(f.article == article, f.locale == locale))
         return sys.maxsize if first is None else int(first)
 
-    def catch_up(self, rebuild: bool = False, progress: intents.Progress | None = None) -> int:
-        """Bring the derived tables up to the facts; returns how many were taken in."""
-        run = intents.rebuild if rebuild else intents.update
-        return run(self.store, self.library().existed, progress)
+    def catch_up(self, progress: intents.Progress | None = None, most: int = 0) -> int:
+        """Bring the derived tables up to the facts, or nearer by `most`; returns how many were taken in."""
+        return intents.update(self.store, self.library().existed, progress, most)
+
+    def rebuild(self, progress: intents.Progress | None = None) -> int:
+        """Make the derived tables anew."""
+        return intents.rebuild(self.store, self.library().existed, progress)
+
+
+def spooled(folder: Path) -> int:
+    """Facts in the files of a spool, a line each; some of the oldest file's may just have been delivered."""
+    count = 0
+    for file in folder.glob(f"**/*{SUFFIX}"):
+        try:
+            count += file.read_bytes().count(b"\n")
+        except OSError:
+            continue  # delivered and removed meanwhile
+    return count
+
+
+class Counted(Struct, frozen=True, kw_only=True):
+    """What the tables say of a period, and of the one before."""
+
+    weeks: list[tuple[str, list[Cell], Tickets]]
+    categories: list[Cell]
+    needs: list[Need]
+    articles: list[ArticleReads]
+    treated: Sample
+    holdout: Sample
+    before: list[Cell]
+    tickets_before: Tickets
+
+
+def count(store: EventStore, period: Period) -> Counted:
+    start, end, now, past = period.start, period.end, period.now, period.before
+    with store.reading() as connection:
+        treated, holdout = totals.exposed(connection, start, end)
+        return Counted(
+            weeks=[
+                (name, totals.cells(connection, first, last, now, by_category=False),
+                 totals.tickets_of(connection, first, last))
+                for name, first, last in weeks(period)
+            ],
+            categories=totals.cells(connection, start, end, now, by_category=True),
+            needs=list(totals.needs_of(connection, start, end, period.window_ms)),
+            articles=totals.articles_of(connection, start, end, period.window_ms),
+            treated=treated,
+            holdout=holdout,
+            before=totals.cells(connection, past.start, past.end, now, by_category=False),
+            tickets_before=totals.tickets_of(connection, past.start, past.end),
+        )  # fmt: skip
 
 
 def build(sources: Sources, period: Period, min_sessions: int = MIN_SESSIONS) -> Report:
     """The whole report; call `sources.catch_up()` before."""
-    with sources.store.reading() as connection:
-        parts = [
-            (name, totals.cells(connection, start, end, period.now, by_category=False),
-             totals.tickets_of(connection, start, end))
-            for name, start, end in weeks(period)
-        ]  # fmt: skip
-        categories = totals.cells(connection, period.start, period.end, period.now, by_category=True)
-        needs = list(totals.needs_of(connection, period.start, period.end, period.window_ms))
-        read = totals.articles_of(connection, period.start, period.end, period.window_ms)
-        treated, holdout = totals.exposed(connection, period.start, period.end)
-        past = period.before
-        before = totals.cells(connection, past.start, past.end, period.now, by_category=False)
-        tickets_before = totals.tickets_of(connection, past.start, past.end)
-    cells = [cell for _, those, _ in parts for cell in those]
-    tickets = Tickets(sum(t.joined for *_, t in parts), sum(t.all for *_, t in parts))
+    counted = count(sources.store, period)
+    cells = [cell for _, those, _ in counted.weeks for cell in those]
+    tickets = Tickets(sum(t.joined for *_, t in counted.weeks), sum(t.all for *_, t in counted.weeks))
     outcomes = outcomes_of(cells, period.window_ms)
-    found = failures_of(needs, sources.generation, min_sessions)
+    found = failures_of(counted.needs, sources.generation, min_sessions)
     return Report(
         start=period.told(period.start), end=period.told(period.end), window=period.window,
         min_sessions=min_sessions, intents=outcomes.intents, outcomes=outcomes,
@@ -100,12 +136,12 @@ def build(sources: Sources, period: Period, min_sessions: int = MIN_SESSIONS) ->
         tickets=tickets,
         windows={name: _windowed(cells, span) for name, span in WINDOWS.items()},
         rates=_rates(cells, period.window_ms),
-        by=_by(cells, categories, parts, tickets.coverage, period.window_ms),
+        by=_by(cells, counted, tickets.coverage, period.window_ms),
         failures=found.failures, hidden=found.hidden, gaps=found.gaps, zero_results=found.zero_results,
         hidden_zero=found.hidden_zero,
-        articles=tuple(map(_article, read[:MOST_ARTICLES])),
-        experiment=_experiment(treated, holdout) if treated.n or holdout.n else None,
-        previous=_previous(past, before, tickets_before, cells, tickets),
+        articles=tuple(map(_article, counted.articles[:MOST_ARTICLES])),
+        experiment=_experiment(counted.treated, counted.holdout),
+        previous=_previous(period.before, counted, cells, tickets),
         facts=_kept(sources, period),
     )  # fmt: skip
 
@@ -169,20 +205,16 @@ def _rates(cells: list[Cell], window_ms: int) -> dict[str, Rate]:
 
 
 def _by(
-    cells: list[Cell],
-    categories: list[Cell],
-    parts: list[tuple[str, list[Cell], Tickets]],
-    coverage: float | None,
-    window_ms: int,
+    cells: list[Cell], counted: Counted, coverage: float | None, window_ms: int
 ) -> dict[str, tuple[Slice, ...]]:
     found: dict[str, tuple[Slice, ...]] = {}
-    for name, those in (("locale", cells), ("category", categories), ("entry", cells)):
+    for name, those in (("locale", cells), ("category", counted.categories), ("entry", cells)):
         alike: dict[str, list[Cell]] = {}
         for cell in those:
             alike.setdefault(getattr(cell, name), []).append(cell)
         slices = [_slice(value, some, coverage, window_ms) for value, some in alike.items()]
         found[name] = tuple(sorted(slices, key=lambda each: (-each.intents, each.name)))
-    found["week"] = tuple(_slice(name, those, t.coverage, window_ms) for name, those, t in parts)
+    found["week"] = tuple(_slice(name, those, t.coverage, window_ms) for name, those, t in counted.weeks)
     return found
 
 
@@ -194,14 +226,16 @@ def _slice(name: str, cells: list[Cell], coverage: float | None, window_ms: int)
     )  # fmt: skip
 
 
-def _article(read: totals.ArticleReads) -> ArticleReport:
+def _article(read: ArticleReads) -> ArticleReport:
     return ArticleReport(
         article=read.article, locale=read.locale, reads=read.reads, useful=read.useful,
         tickets=rate(read.failed, read.reads), helpful=read.helpful, unhelpful=read.unhelpful,
     )  # fmt: skip
 
 
-def _experiment(treated: Sample, holdout: Sample) -> Experiment:
+def _experiment(treated: Sample, holdout: Sample) -> Experiment | None:
+    if not treated.n and not holdout.n:
+        return None
     return Experiment(
         treated_sessions=treated.n, treated_tickets=treated.total,
         holdout_sessions=holdout.n, holdout_tickets=holdout.total,
@@ -209,9 +243,8 @@ def _experiment(treated: Sample, holdout: Sample) -> Experiment:
     )  # fmt: skip
 
 
-def _previous(
-    past: Period, before: list[Cell], tickets_before: Tickets, cells: list[Cell], tickets: Tickets
-) -> Previous:
+def _previous(past: Period, counted: Counted, cells: list[Cell], tickets: Tickets) -> Previous:
+    before, tickets_before = counted.before, counted.tickets_before
     then, now = outcomes_of(before, past.window_ms), outcomes_of(cells, past.window_ms)
     compared = (
         ("deflection_low", now.confirmed, now.judged, then.confirmed, then.judged),

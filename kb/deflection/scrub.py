@@ -19,7 +19,7 @@ from kb.deflection.scrub_names import NAMES
 from kb.deflection.scrub_rules import RULES, Rule
 
 ORDER_SHAPES = ("K-########",)
-"""How order numbers look where no word says that they are ones: `#` a digit, `@` a letter, others as they are."""
+"""How order numbers look where no word announces them: `#` a digit, `@` a letter, others themselves."""
 
 _TAKEN = "\ue000"
 """Stands in the copy for what was found; no pattern matches it."""

@@ -124,76 +124,158 @@ def after(words: str, value: str) -> str:
 
 
 _NUMBER = r"(?:番号|ナンバー|コード|ID|No\.?|number|num\.?|#|code)"
-_ORDER = (
-    rf"(?:ご?注文|オーダー|受注|伝票|送り状|追跡|お?問い?合わ?せ|受付|予約|返品|請求書?|領収書|納品書?|管理){_NUMBER}|ご注文|注文"
-    rf"|\b(?:order|tracking|invoice|reference|ref|ticket|case|receipt|booking|reservation|shipment|return)\b\.?"
-    rf"(?:[ ]?(?:{_NUMBER}))?"
+_ORDER_WORDS = (
+    rf"(?:ご?注文|オーダー|受注|伝票|送り状|追跡|お?問い?合わ?せ|受付|予約|返品|請求書?|領収書"
+    rf"|納品書?|管理){_NUMBER}|ご注文|注文"
+    r"|\b(?:order|tracking|invoice|reference|ref|ticket|case|receipt|booking|reservation|shipment|return)"
+    rf"\b\.?(?:[ ]?(?:{_NUMBER}))?"
 )
-_MEMBER = (
+_MEMBER_WORDS = (
     rf"(?:会員|お?客様|お?客さま|顧客|ユーザー?|利用者|ポイントカード|メンバー|アカウント){_NUMBER}"
     r"|\b(?:member(?:ship)?|customer|user|account|client|loyalty card)[ ]?(?:id|no\.?|number|code|#)"
 )
-_SECRET = (
-    r"ワンタイムパスワード|パスワード|暗証番号|認証(?:コード|番号)|確認コード|パスコード|秘密の質問の答え|合言葉"
-    r"|\b(?:password|passwd|passcode|pwd|pin(?:[ ]code)?|secret|otp|api[_ -]?key|(?:access|auth)[_ -]?token|token"
-    r"|(?:verification|security|one-time|login|authentication)[ ]code)\b"
+_KEY_WORDS = (
+    r"ワンタイムパスワード|パスワード|暗証番号|認証(?:コード|番号)|確認コード|パスコード"
+    r"|秘密の質問の答え|合言葉"
+    r"|\b(?:password|passwd|passcode|pwd|pin(?:[ ]code)?|secret|otp|api[_ -]?key|(?:access|auth)[_ -]?token"
+    r"|token|(?:verification|security|one-time|login|authentication)[ ]code)\b"
 )
+_BANK_WORDS = (
+    r"普通(?:預金)?|当座(?:預金)?|口座(?:番号)?|店番|支店コード|記号"
+    r"|(?<=記号.{5})番号|(?<=記号.{6})番号|(?<=記号.{7})番号"
+    r"|\b(?:bank account|routing)(?: (?:number|no\.?))?|\baccount (?:number|no\.?)|\bsort code"
+)
+_PAPERS = (
+    r"免許証?(?:の)?番号|パスポート(?:の)?番号|旅券番号|保険証(?:の)?番号|\bpassport(?: (?:number|no\.?))?"
+    r"|\b(?:ssn|social security number|driver'?s licen[cs]e(?: number)?)"
+)
+_POSTAL_WORDS = r"郵便番号|\b(?:postal|zip|post)[ ]?code\b|\bzip\b"
+_PHONE_WORDS = (
+    r"電話(?:番号)?|携帯(?:番号|電話)?"
+    r"|\b(?:tel|fax|phone|mobile|cell|call(?: me)?(?: at)?)\b\.?(?: number)?"
+)
+_CARD_WORDS = r"(?<!ポイント)カード(?:の)?番号|\bcard number|\bcard no\.?"
+_CARD_CODE_WORDS = r"セキュリティ(?:コード|番号)|\b(?:cvv2?|cvc2?|security code)\b"
+_AMOUNT = r"(?![0-9A-Za-z-]*[ ]?(?:円|yen|個|点|件|pt))"
+"""注文 50000円以上 is no number of an order."""
 
-RULES: tuple[Rule, ...] = (
-    # keys and tokens that announce themselves
-    _rule("token", r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{0,10000}(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?"),
+_MAIL = r"[a-z0-9._%+'!$&*=?^{|}~-]"
+_AT = r"(?:@|[ ]?[\[(](?:at|アット)[\])][ ]?|[ ]?アットマーク[ ]?)"
+_END = r"(?![0-9]|-[0-9])"
+"""The number ends here, and is no part of a longer one."""
+_BEGIN = r"(?<![0-9A-Za-z-])"
+
+_ANNOUNCED_KEYS: tuple[Rule, ...] = (
+    _rule(
+        "token",
+        r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{0,10000}(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?",
+    ),
     _rule("token", r"\bBearer ([A-Za-z0-9._~+/=-]{8,})", 1),
     _rule("token", r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?"),
-    _rule("token", r"\b(?:sk|pk|rk|ghp|gho|ghs|ghu|ghr|github_pat|glpat|xox[abprs]|AKIA|ASIA|AIza|kb)[_-]?"
-                   r"[A-Za-z0-9_-]{16,}", flags=0),
-    _rule("token", r"[?&;](?:[a-z_-]{0,30}token|key|sig|signature|code|session|sid|password|secret)="
-                   r"([^&#\s、。]{4,})", 1),
-    # mail: the look-behind lets a run of characters be tried once, not from each of its characters
-    _rule("email", r"(?<![a-z0-9._%+'!$&*=?^{|}~-])[a-z0-9._%+'!$&*=?^{|}~-]+(?:@|[ ]?[\[(](?:at|アット)[\])][ ]?"
-                   r"|[ ]?アットマーク[ ]?)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?<=[a-z])"),
-    # machines
-    _rule("mac", r"(?<![0-9a-f:.-])(?:[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}"
-                 r"|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![0-9a-f:-])"),
-    _rule("ip", r"(?<![0-9a-z.])(?<!version )(?<!ver )(?<!ver\.)(?<!バージョン )(?<!バージョン)"
-                r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\.?[0-9])", check=_is_ip),
+    _rule(
+        "token",
+        r"\b(?:sk|pk|rk|ghp|gho|ghs|ghu|ghr|github_pat|glpat|xox[abprs]|AKIA|ASIA|AIza|kb)[_-]?"
+        r"[A-Za-z0-9_-]{16,}",
+        flags=0,
+    ),
+    _rule(
+        "token",
+        r"[?&;](?:[a-z_-]{0,30}token|key|sig|signature|code|session|sid|password|secret)=([^&#\s、。]{4,})",
+        1,
+    ),
+)
+
+_MAIL_AND_MACHINES: tuple[Rule, ...] = (
+    # the look-behind lets a run of characters be tried once, not from each of its characters
+    _rule("email", rf"(?<!{_MAIL}){_MAIL}+{_AT}[a-z0-9-]{{1,63}}(?:\.[a-z0-9-]{{1,63}}){{1,8}}(?<=[a-z])"),
+    _rule(
+        "mac",
+        r"(?<![0-9a-f:.-])(?:[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}"
+        r"|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![0-9a-f:-])",
+    ),
+    _rule(
+        "ip",
+        r"(?<![0-9a-z.])(?<!version )(?<!ver )(?<!ver\.)(?<!バージョン )(?<!バージョン)"
+        r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\.?[0-9])",
+        check=_is_ip,
+    ),
     _rule("ip", r"(?<![0-9a-z:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}(?![0-9a-z:])", check=_is_ip),
-    # what a word announces
-    _rule("token", after(_SECRET, r"([!-;=?-~]{4,})"), 1, _has_digit),
-    _rule("card", after(r"セキュリティ(?:コード|番号)|\b(?:cvv2?|cvc2?|security code)\b", r"([0-9]{3,4})(?![0-9])"), 1),
-    _rule("card", after(r"(?<!ポイント)カード(?:の)?番号|\bcard number|\bcard no\.?", r"([0-9](?:[ -]?[0-9]){11,18})(?![0-9])"), 1),
+)
+
+_BEHIND_WORDS: tuple[Rule, ...] = (
+    _rule("token", after(_KEY_WORDS, r"([!-;=?-~]{4,})"), 1, _has_digit),
+    _rule("card", after(_CARD_CODE_WORDS, r"([0-9]{3,4})(?![0-9])"), 1),
+    _rule("card", after(_CARD_WORDS, r"([0-9](?:[ -]?[0-9]){11,18})(?![0-9])"), 1),
     _rule("mynumber", after("マイナンバー|個人番号", r"([0-9]{4}([ -]?)[0-9]{4}\2[0-9]{4})(?![0-9])"), 1),
-    _rule("bank", after(r"普通(?:預金)?|当座(?:預金)?|口座(?:番号)?|店番|支店コード|記号|(?<=記号.{6})番号|(?<=記号.{5})番号"
-                        r"|(?<=記号.{7})番号|\b(?:bank account|routing)(?: (?:number|no\.?))?"
-                        r"|\baccount (?:number|no\.?)|\bsort code", r"([0-9](?:[0-9-]){2,16})(?![0-9])"), 1),
+    _rule("bank", after(_BANK_WORDS, r"([0-9](?:[0-9-]){2,16})(?![0-9])"), 1),
     _rule("bank", r"\b[A-Z]{2}[0-9]{2}(?:[ ]?[A-Z0-9]{4}){2,7}(?:[ ]?[A-Z0-9]{1,4})?\b", check=_is_iban),
-    _rule("id", after(r"免許証?(?:の)?番号|パスポート(?:の)?番号|旅券番号|保険証(?:の)?番号|\bpassport(?: (?:number|no\.?))?"
-                      r"|\b(?:ssn|social security number|driver'?s licen[cs]e(?: number)?)",
-                      r"([A-Z]{0,2}[0-9][0-9-]{5,13})(?![0-9])"), 1),
-    _rule("member", after(_MEMBER, r"([A-Za-z]{0,6}[-_]?[0-9][0-9A-Za-z-]{4,20})"), 1, _many_digits),
-    _rule("order", after(_ORDER, r"([A-Za-z]{0,4}[-_]?[0-9][0-9A-Za-z-]{4,25})(?![0-9A-Za-z-]*[ ]?(?:円|yen|個|点|件|pt))"),
-          1, _many_digits),
+    _rule("id", after(_PAPERS, r"([A-Z]{0,2}[0-9][0-9-]{5,13})(?![0-9])"), 1),
+    _rule("member", after(_MEMBER_WORDS, r"([A-Za-z]{0,6}[-_]?[0-9][0-9A-Za-z-]{4,20})"), 1, _many_digits),
+    _rule(
+        "order",
+        after(_ORDER_WORDS, rf"([A-Za-z]{{0,4}}[-_]?[0-9][0-9A-Za-z-]{{4,25}}){_AMOUNT}"),
+        1,
+        _many_digits,
+    ),
     _rule("order", r"(?<![0-9A-Za-z&#])#([0-9]{5,20})(?![0-9A-Za-z])", 1),
-    _rule("order", r"(?<![0-9A-Za-z-])([A-Za-z]{0,4}-?[0-9][0-9-]{5,20})(?= ?の?(?:ご?注文|オーダー))", 1, _many_digits),
-    _rule("postal", after(r"郵便番号|\b(?:postal|zip|post)[ ]?code\b|\bzip\b",
-                          r"([0-9]{3}-?[0-9]{4}(?![0-9])|[0-9]{5}(?:-[0-9]{4})?(?![0-9])"
-                          r"|[A-Z]{1,2}[0-9][A-Z0-9]?[ ]?[0-9][A-Z]{2}\b|[A-Z][0-9][A-Z][ ]?[0-9][A-Z][0-9]\b)"), 1),
-    _rule("phone", after(r"電話(?:番号)?|携帯(?:番号|電話)?|ＴＥＬ|\b(?:tel|fax|phone|mobile|cell|call(?: me)?(?: at)?)\b\.?"
-                         r"(?: number)?", r"(\+?[(]?[0-9](?:[ ().-]{0,2}[0-9]){6,14})(?![0-9])"), 1, _is_phone),
-    # what a check digit says
-    _rule("card", r"(?:(?<![0-9A-Za-z+-])|(?<=visa)|(?<=card)|(?<=jcb)|(?<=amex))[0-9](?:[ -]?[0-9]){12,18}(?![0-9]|-[0-9])", check=_is_card),
-    _rule("mynumber", r"(?<![0-9A-Za-z-])[0-9]{4}([ -]?)[0-9]{4}\1[0-9]{4}(?![0-9]|-[0-9])", check=_is_my_number),
-    # places
-    _rule("postal", r"〒[ ]?[0-9]{3}-?[0-9]{4}(?![0-9])"),
-    *(Rule("address", pattern) for pattern in ADDRESSES),
-    # telephone numbers by their shape: +81 …, 03-1234-5678, 03(1234)5678, 09012345678, (415) 555-2671
-    _rule("phone", r"(?<![0-9A-Za-z])\+[0-9]{1,3}(?:[ .-]?\(0\))?(?:[ .()-]{0,2}[0-9]){6,12}(?![0-9])", check=_is_phone),
-    _rule("phone", r"(?<![0-9A-Za-z-])\(?0[0-9]{1,4}\)?[ .-]?\(?[0-9]{1,4}\)?[ .-]?[0-9]{3,4}(?![0-9]|-[0-9])",
-          check=_is_japanese_phone),
-    _rule("phone", r"(?<![0-9A-Za-z-])(?:1[ .-])?(?:\([2-9][0-9]{2}\)[ .-]?|[2-9][0-9]{2}[.-])[0-9]{3}[.-][0-9]{4}"
-                   r"(?![0-9]|-[0-9])"),
-    _rule("id", r"(?<![0-9A-Za-z-])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9]|-[0-9])"),
-    _rule("postal", r"(?<![0-9A-Za-z-])[0-9]{3}-[0-9]{4}(?![0-9A-Za-z]|-[0-9])"),
+    _rule(
+        "order",
+        rf"{_BEGIN}([A-Za-z]{{0,4}}-?[0-9][0-9-]{{5,20}})(?= ?の?(?:ご?注文|オーダー))",
+        1,
+        _many_digits,
+    ),
+    _rule(
+        "postal",
+        after(
+            _POSTAL_WORDS,
+            r"([0-9]{3}-?[0-9]{4}(?![0-9])|[0-9]{5}(?:-[0-9]{4})?(?![0-9])"
+            r"|[A-Z]{1,2}[0-9][A-Z0-9]?[ ]?[0-9][A-Z]{2}\b|[A-Z][0-9][A-Z][ ]?[0-9][A-Z][0-9]\b)",
+        ),
+        1,
+    ),
+    _rule("phone", after(_PHONE_WORDS, r"(\+?[(]?[0-9](?:[ ().-]{0,2}[0-9]){6,14})(?![0-9])"), 1, _is_phone),
+)
+
+_CHECK_DIGITS: tuple[Rule, ...] = (
+    _rule(
+        "card",
+        r"(?:(?<![0-9A-Za-z+-])|(?<=visa)|(?<=card)|(?<=jcb)|(?<=amex))"
+        rf"[0-9](?:[ -]?[0-9]){{12,18}}{_END}",
+        check=_is_card,
+    ),
+    _rule("mynumber", rf"{_BEGIN}[0-9]{{4}}([ -]?)[0-9]{{4}}\1[0-9]{{4}}{_END}", check=_is_my_number),
+)
+
+_SHAPES: tuple[Rule, ...] = (
+    # +81 …, 03-1234-5678, 03(1234)5678, 09012345678, (415) 555-2671
+    _rule(
+        "phone",
+        r"(?<![0-9A-Za-z])\+[0-9]{1,3}(?:[ .-]?\(0\))?(?:[ .()-]{0,2}[0-9]){6,12}(?![0-9])",
+        check=_is_phone,
+    ),
+    _rule(
+        "phone",
+        rf"{_BEGIN}\(?0[0-9]{{1,4}}\)?[ .-]?\(?[0-9]{{1,4}}\)?[ .-]?[0-9]{{3,4}}{_END}",
+        check=_is_japanese_phone,
+    ),
+    _rule(
+        "phone",
+        rf"{_BEGIN}(?:1[ .-])?(?:\([2-9][0-9]{{2}}\)[ .-]?|[2-9][0-9]{{2}}[.-])"
+        rf"[0-9]{{3}}[.-][0-9]{{4}}{_END}",
+    ),
+    _rule("id", rf"{_BEGIN}[0-9]{{3}}-[0-9]{{2}}-[0-9]{{4}}{_END}"),
+    _rule("postal", rf"{_BEGIN}[0-9]{{3}}-[0-9]{{4}}(?![0-9A-Za-z]|-[0-9])"),
     # whatever is long and mixed, or long and of digits only
     _rule("token", r"(?<![A-Za-z0-9_/.-])[A-Za-z0-9_-]{24,}(?![A-Za-z0-9_/-])", check=_is_key),
     _rule("number", r"(?<![0-9A-Za-z.,-])[0-9]+(?:[ -][0-9]{2,})*(?![0-9])", check=_is_number),
-)  # fmt: skip
+)
+
+RULES: tuple[Rule, ...] = (
+    *_ANNOUNCED_KEYS,
+    *_MAIL_AND_MACHINES,
+    *_BEHIND_WORDS,
+    *_CHECK_DIGITS,
+    _rule("postal", r"〒[ ]?[0-9]{3}-?[0-9]{4}(?![0-9])"),
+    *(Rule("address", pattern) for pattern in ADDRESSES),
+    *_SHAPES,
+)

@@ -39,7 +39,7 @@ class Batch(NamedTuple):
 
 
 def read_batch(file: Path, start: int, most: int) -> Batch:
-    """Up to `most` bytes of whole lines from `start`, at least one line; a line without its end is not there."""
+    """Up to `most` bytes of whole lines from `start`, at least one; a line without its end is not there."""
     with file.open("rb") as opened:
         opened.seek(start)
         data = opened.read(most)

@@ -234,7 +234,7 @@ class Spool:
 
 
 def deliver_left(folder: Path, store: EventStore) -> None:
-    """Store what processes that died left behind: before something is erased, nothing of it may be waiting."""
+    """Store what processes that died left: before something is erased, nothing of it may be waiting."""
     losses = Losses(folder)
 
     def take(facts: list[AnyFact], damaged: int) -> None:

@@ -230,21 +230,20 @@ class EventStore:
 
 
 _COLUMNS = tuple(column.name for column in facts.c if column.name != "seq")
-_INSERT = {
-    "sqlite": f"INSERT INTO facts ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-    " ON CONFLICT (id) DO NOTHING",
-    # one statement with an array a column: three times as fast as one a row, and it says how many were new
-    "postgresql": f"INSERT INTO facts ({', '.join(_COLUMNS)}) SELECT * FROM unnest("
-    + ", ".join("%s::bigint[]" if name == "at" else "%s::text[]" for name in _COLUMNS)
-    + ") ON CONFLICT (id) DO NOTHING",
-}
+_MARKS = {"sqlite": "?", "postgresql": "%s"}
 
 
 def _insert(connection: Connection, rows: list[Row]) -> int:
-    if connection.dialect.name == "sqlite":
-        return int(connection.exec_driver_sql(_INSERT["sqlite"], rows).rowcount)
-    columns = tuple(list(column) for column in zip(*rows, strict=True))
-    return int(connection.exec_driver_sql(_INSERT["postgresql"], columns).rowcount)
+    """By the driver's own executemany: SQLAlchemy's does not say how many were new.
+
+    PostgreSQL: 5,000 facts a second and connection; arrays through unnest 1,900, COPY into a temporary
+    table 7,000, which is not worth its own table in every connection.
+    """
+    mark = _MARKS[connection.dialect.name]
+    columns, values = ", ".join(_COLUMNS), ", ".join([mark] * len(_COLUMNS))
+    # names of columns and marks only
+    statement = f"INSERT INTO facts ({columns}) VALUES ({values}) ON CONFLICT (id) DO NOTHING"  # noqa: S608
+    return int(connection.exec_driver_sql(statement, rows).rowcount)
 
 
 def _row(fact: AnyFact) -> Row:

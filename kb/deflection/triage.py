@@ -129,7 +129,9 @@ class Library(Struct, frozen=True, kw_only=True):
         if held is None:
             last = commit_before(self.repository, failed.at)
             held = articles_at(self.repository, last, layout) if last else None
-        return None if held is None else (failed.locale, article) in held
+        if held is None or failed.locale:
+            return None if held is None else (failed.locale, article) in held
+        return any(name == article for _, name in held)  # a search whose locale nobody wrote down
 
 
 def _locales(generation: Generation | None) -> tuple[tuple[str, ...], str]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from kb.errors import BadParameter
 from kb.index.snapshot import Snapshot
 from kb.plan import analyze_query
-from kb.text.normalize import MAX_QUERY, clean_query
+from kb.text.normalize import clean_query
 
 MAX_BODY = 4000
 """Characters of a message that are looked at: who writes more says first what it is about."""
-MAX_TERMS = 12
-"""Words of the query. A sentence has ten; with more, politeness outweighs the matter."""
+MAX_TERMS = 10
+"""Words of the query. A sentence has ten; with more, politeness outweighs the matter (12 drafts tried)."""
 _TOO_COMMON = 0.3
 """A word that stands in this share of all sections tells them apart too little."""
 
@@ -31,8 +32,11 @@ DETAILS = {
 """What is wrong, for programs; pages say it in the reader's language (`ticket.flaw.…`)."""
 _MOST = {"subject": MAX_SUBJECT, "body": MAX_MESSAGE, "email": MAX_EMAIL}
 
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 """What browsers take for one; two dots in a row are usual with Japanese carriers."""
+SAYS_SOMETHING = r"[^\s\x00-\x20\x7f-\xa0\ufeff]"
+"""At least one character that `cleaned` leaves."""
+_ADDRESS = re.compile(ADDRESS)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ud800-\udfff]")
 """What comes along when something is pasted; databases and mail do not take all of it."""
 
@@ -84,33 +88,47 @@ def flaws(draft: Draft, *, whole: bool = True) -> list[Flaw]:
 
 
 def query_of(snapshot: Snapshot, subject: str, body: str) -> str:
-    """A checked query for `kb.search`, or an empty string when no word of the draft is known.
+    """A checked query for `kb.search`, or an empty string when there is nothing to search for.
 
-    The subject's words come first and count even when they are common: they are the customer's own summary.
-    Of the body the rarest are taken, in the order in which they were written.
+    The subject is the customer's own summary: it is searched as it stands, so that kana and typos are
+    read as in the search box, unless it is an essay. The rarest known words of the body follow, in the
+    order in which they were written.
     """
-    chosen = _words(snapshot, subject, MAX_TERMS, 1.0)
-    room = MAX_TERMS - len(chosen)
-    if room > 0:
-        more = _words(snapshot, body[:MAX_BODY], MAX_TERMS, _TOO_COMMON)
-        chosen += [word for word in more if word not in chosen][:room]
-    text = ""
-    for word in chosen:
-        if len(text) + len(word) < MAX_QUERY:
-            text = f"{text} {word}".strip()
+    summary = _words(snapshot, subject, MAX_TERMS + 1, 1.0)
+    query = subject if len(summary) <= MAX_TERMS else _text(summary[:MAX_TERMS])
+    known = {word.term for word in summary}
+    more = _words(snapshot, body[:MAX_BODY], MAX_TERMS, _TOO_COMMON)
+    query += _text([word for word in more if word.term not in known][: max(0, MAX_TERMS - len(known))])
     try:
-        return clean_query(text) if text else ""
+        return clean_query(query) if query.strip() else ""
     except BadParameter:
-        return ""
+        return ""  # a subject of 200 characters that NFKC makes 2,000 of
 
 
-def _words(snapshot: Snapshot, text: str, limit: int, common: float) -> list[str]:
-    """The rarest known words as they are written, in their order; neighbours make compounds again."""
-    rare: dict[str, tuple[int, int, str]] = {}
-    most = common * snapshot.meta.sections
+def _text(words: list[_Word]) -> str:
+    return "".join(word.text if word.joined else f" {word.text}" for word in words)
+
+
+class _Word(NamedTuple):
+    """A word of a draft: how rare, where, and whether it follows the one before without a gap."""
+
+    found: int
+    start: int
+    end: int
+    term: str
+    text: str
+    joined: bool = False
+
+
+def _words(snapshot: Snapshot, text: str, limit: int, common: float) -> list[_Word]:
+    """The rarest known words in their order; neighbours stay together, as parts of one compound (領収|書)."""
+    rare: dict[str, _Word] = {}
+    most = max(1.0, common * snapshot.meta.sections)
     for token in analyze_query(text).tokens:
         number = -1 if token.compound or token.term in rare else snapshot.term(token.term)
-        if number >= 0 and (found := int(snapshot.df[number])) <= max(most, 1):
-            rare[token.term] = (found, token.start, text[token.start : token.end])
-    rarest = sorted(rare.values())[:limit]
-    return [word for _, _, word in sorted(rarest, key=lambda each: each[1])]
+        if number >= 0 and (found := int(snapshot.df[number])) <= most:
+            piece = text[token.start : token.end]
+            rare[token.term] = _Word(found, token.start, token.end, token.term, piece)
+    rarest = sorted(sorted(rare.values())[:limit], key=lambda word: word.start)
+    ends = [-1, *(word.end for word in rarest)]
+    return [word._replace(joined=word.start == end) for word, end in zip(rarest, ends, strict=False)]

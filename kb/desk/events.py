@@ -21,7 +21,7 @@ _AHEAD_SECONDS = 86_400
 
 
 class TicketEvent(Struct, frozen=True, kw_only=True):
-    """A hook of the source `generic`; also what an administrator lets Zendesk's triggers send."""
+    """A hook of the source `generic`; what Zendesk's triggers are told to send. More fields may come."""
 
     event: Literal["ticket.created", "ticket.solved", "ticket.article"]
     ticket_id: Name

@@ -249,7 +249,7 @@ def _compile_lexicon(folder: Path, ids: dict[str, int], records: Records) -> Non
 
 
 def _written(records: Records) -> dict[str, Counter[str]]:
-    """The ways in which each term is written, with their counts: パスワード for ぱすわーど, policies for polici."""
+    """The ways in which each term is written, with counts: パスワード for ぱすわーど."""
     written: dict[str, Counter[str]] = {}
     for record, parts in records:
         article = record.article

@@ -26,7 +26,6 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
-import structlog
 from msgspec import Struct
 
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
@@ -346,6 +345,8 @@ class LiveIndex:
             if live_folder(self._var) != generation.folder:
                 generation = open_live(self._var)
         except (IndexMissing, IndexDamaged, IndexMismatch) as error:
+            import structlog  # takes longer to import than all of this module
+
             log = structlog.get_logger("kb")
             log.error("the old index is kept", generation=generation.name, reason=str(error))
         return stamp, generation

@@ -36,7 +36,7 @@ def readings(texts: Sequence[str]) -> tuple[Codes, Rows]:
 
 
 def fourgrams(texts: Sequence[str]) -> tuple[Codes, Rows]:
-    """Codes of the 4-grams of each word with its edges (`^ref`, `refu` … `und$`) in folded texts; stop words too."""
+    """Codes of the 4-grams of each word, stop words too, with its edges (`^ref`, `refu` … `und$`)."""
     edge = chr(_EDGE)
     joined = [edge + edge.join(english.WORD.findall(text)) + edge for text in texts]
     points, rows = _points(joined)

@@ -38,7 +38,7 @@ def headings_texts(article: Article) -> Iterator[str]:
 
 
 def labels_text(article: Article) -> str:
-    """Tags, products, and the name of the manual: what an article is about, though its title may not say so."""
+    """Tags, products, name of the manual: what an article is about, though its title may not say so."""
     names = [*article.products, article.manual.rpartition("/")[2]]
     words = (name.replace("-", " ").replace("_", " ") for name in dict.fromkeys(names) if name)
     return "\n".join([*article.tags, *words])

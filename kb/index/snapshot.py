@@ -141,7 +141,7 @@ class Snapshot:
 
     @cached_property
     def latin_words(self) -> dict[str, int]:
-        """Words in Latin script in all their written forms (policy, policies), in lower case, with their terms."""
+        """Words in Latin script as they are written (policy, policies), in lower case, with their terms."""
         return dict(zip(map(bytes.decode, self._spellings), self._spelling_terms.tolist(), strict=True))
 
     @cached_property

@@ -90,6 +90,11 @@ def _safe(path: str) -> bool:
     return not any(part.startswith(".") or not part for part in path.split("/"))
 
 
+def is_text(path: str) -> bool:
+    """Whether a path is UTF-8; git stores any bytes."""
+    return not any("\ud800" <= character <= "\udfff" for character in path)
+
+
 def _shown(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from kb.content.paths import MARKDOWN_ENDINGS
+from kb.publish.export import is_text
 from kb.publish.git import Mirror
 
 
@@ -135,7 +136,9 @@ def _commits(mirror: Mirror, span: list[str], below: str) -> Iterator[list[_Chan
 
 
 def _change(status: str, names: list[str], old_blob: str, new_blob: str, prefix: str) -> _Change | None:
-    """Of Markdown only: a file that becomes something else is deleted."""
+    """Of Markdown only: a file that becomes something else is deleted. No address is not UTF-8."""
+    if not all(map(is_text, names)):
+        return None
     old = names[0] if status in "DR" else ""
     new = names[-1] if status in "AR" else ""
     old = old.removeprefix(prefix) if old.lower().endswith(MARKDOWN_ENDINGS) else ""

@@ -103,6 +103,9 @@ def publish(
         except OSError as error:
             reason = f"{error.filename or var}: {error.strerror or error}"
             run.update(state="failed", error=reason)
+        except BaseException as error:
+            run.update(state="failed", error=f"ended by {type(error).__name__}", finished=time.time())
+            raise
         if run.status.state in ("blocked", "failed"):
             run.update(finished=time.time())
         if order.status_url:

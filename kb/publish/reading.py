@@ -22,7 +22,7 @@ from kb.index.generation import Generation
 from kb.index.store import writable
 from kb.model import Finding, Past, Tree
 from kb.publish import redirects
-from kb.publish.export import Entry, Exported, export
+from kb.publish.export import Entry, Exported, export, is_text
 from kb.publish.git import Mirror
 from kb.publish.source import Source, articles_folder
 from kb.publish.status import folder as state_folder
@@ -90,7 +90,8 @@ def exported(source: Source, commit: str, var: Path) -> Exported:
         name = f"{commit[:12]}-{number}"
         try:
             made = export(mirror, commit, below, base / name, last)
-            record = _Record(name, below, list(made.entries.values()))
+            named = [entry for entry in made.entries.values() if is_text(entry.path)]
+            record = _Record(name, below, named)
             record_file.write_bytes(msgspec.msgpack.encode(record))
         except BaseException:
             shutil.rmtree(base / name, ignore_errors=True)

@@ -27,8 +27,9 @@ from kb.publish.source import Source
 from kb.settings import Settings
 
 TICK_SECONDS = 2.0
-AGAIN_SECONDS = 300.0
-"""After a time that could not take effect (blocked, disk full), until it is tried again."""
+AGAIN_SECONDS = 15.0
+"""After a time that could not take effect (blocked, disk full) it is tried again; doubled every time."""
+MOST_SECONDS = 3600.0
 MOST_RESUMED = 3
 """Times in a row that a killed publish is begun again: it may be what kills it."""
 
@@ -42,9 +43,11 @@ class Scheduler(Struct, kw_only=True):
     articles: Path | None = None
     """Folder of `kb serve --articles`: what the index was made of when nothing was published."""
     locale: str | None = None
-    tried: float = 0.0
-    """When a time that came was last tried, by the monotonic clock; 0: never."""
     tried_for: datetime | None = None
+    """The time that was last tried to take effect."""
+    tries: int = 0
+    again: float = 0.0
+    """When it may be tried again, by the monotonic clock."""
     resumed: int = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -70,9 +73,12 @@ class Scheduler(Struct, kw_only=True):
         due = generation.next_change
         if due is None or due > now:
             return None
-        if self.tried_for == due and time.monotonic() - self.tried < AGAIN_SECONDS:
+        if self.tried_for != due:
+            self.tried_for, self.tries, self.again = due, 0, 0.0
+        if time.monotonic() < self.again:
             return None
-        self.tried, self.tried_for = time.monotonic(), due
+        self.again = time.monotonic() + min(AGAIN_SECONDS * 2**self.tries, MOST_SECONDS)
+        self.tries += 1
         order = self._as_published(generation)
         return replace(order, cause="schedule", asked=due.timestamp()) if order else None
 

@@ -7,7 +7,10 @@ from functools import lru_cache
 
 from whoosh.lang.porter2 import stem as _porter2
 
-LETTER = r"[^\W_\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\uffff\U00020000-\U0003ffff]"
+LETTER = (
+    r"[^\W_\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af\uf900-\uffff"
+    r"\U00020000-\U0003ffff]"
+)
 """Letters and digits of every script that is written with spaces between words."""
 WORD = re.compile(rf"{LETTER}+(?:'{LETTER}+)*")
 """A word of folded text. Apostrophes belong to it (don't), hyphens and dots join words to compounds."""

@@ -43,7 +43,7 @@ class Folded(NamedTuple):
     """For each character of `text`, and its end, the position in the original; None: the same."""
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where a range of the folded text, not empty, stands in the original: characters with their marks."""
+        """Where a range of the folded text, not empty, stands in the original: whole characters only."""
         if self.offsets is None:
             return start, end
         last = self.offsets[end - 1]

@@ -21,17 +21,16 @@ MAX_FIELDS = 50
 _PLACE = re.compile(r" - at `\$(.*)`$")
 
 
-def read_json(req: falcon.Request, kind: type[S], *, strict: bool = True) -> S:
-    """The JSON object in the body as a `kind`.
+def read_json(req: falcon.Request, kind: type[S]) -> S:
+    """The JSON object in the body as a `kind`; unknown fields are let pass, unless it forbids them.
 
-    `strict`: a field that `kind` does not have is refused, too: a customer's `e-mail` must not get lost.
     Raises MalformedBody for what is no JSON object, InvalidBody naming all fields that cannot be taken.
     """
     media_type = (req.content_type or "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         # what a page of another site can send without asking us first is not taken for JSON
         raise falcon.HTTPUnsupportedMediaType(description="the body must be application/json")
-    return checked(raw_body(req), kind, strict=strict)
+    return checked(raw_body(req), kind)
 
 
 def raw_body(req: falcon.Request) -> bytes:
@@ -39,7 +38,7 @@ def raw_body(req: falcon.Request) -> bytes:
     return body
 
 
-def checked(body: bytes, kind: type[S], *, strict: bool = True) -> S:
+def checked(body: bytes, kind: type[S]) -> S:
     """See `read_json`."""
     try:
         given = msgspec.json.decode(body, type=dict[str, Any])
@@ -57,7 +56,8 @@ def checked(body: bytes, kind: type[S], *, strict: bool = True) -> S:
                 errors.append((name + _inner(str(error)), _sentence(str(error))))
         elif required:
             errors.append((name, "is missing"))
-    errors += [(name[:100], "is not known here") for name in given if strict and name not in fields]
+    if kind.__struct_config__.forbid_unknown_fields:
+        errors += [(name[:100], "is not known here") for name in given if name not in fields]
     if errors:
         raise InvalidBody(errors[:MAX_FIELDS])
     return kind(**values)

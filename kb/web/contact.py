@@ -117,7 +117,7 @@ class Contact(Page):
     def _review(
         self, req: falcon.Request, resp: falcon.Response, shelf: Shelf, written: Written, said: str = ""
     ) -> None:
-        """The draft once more; `said`: a text that tells why it was not sent yet."""
+        """The draft once more; `said`: why it was not sent yet, a key `ticket.said.…`."""
         hits: list[SearchHit] = []
         if not said:
             author = author_of(req, resp, self.parts, Entry.FORM)
@@ -158,13 +158,13 @@ class Contact(Page):
         except TooManyRequests as error:
             resp.status = falcon.HTTP_429
             resp.set_header("Retry-After", str(error.seconds))
-            self._review(req, resp, shelf, written, "ticket.wait")
+            self._review(req, resp, shelf, written, "wait")
         except KeyReused:
             # the reader went back and wrote something else: a ticket of its own, if they say so
-            self._review(req, resp, shelf, _renamed(written), "ticket.another")
+            self._review(req, resp, shelf, _renamed(written), "another")
         except STORE_FAILURES:
             resp.status = falcon.HTTP_503
-            self._review(req, resp, shelf, written, "ticket.later")
+            self._review(req, resp, shelf, written, "later")
         else:
             resp.status = falcon.HTTP_303
             resp.location = f"{self.pages.home(shelf.locale)}contact/sent?number={quote(number)}"

@@ -79,7 +79,7 @@ class ArticleAndFeedback(Article):
         shelf = page_shelf(req, self.parts, locale)
         article = shelf.snapshot.article(shelf.find(article_id.removesuffix(FEEDBACK)))
         visitor = visitor_of(req, resp, self.parts, begin=is_browser(req))
-        body = checked(_bytes(req), FeedbackBody, strict=False)
+        body = checked(_bytes(req), FeedbackBody)
         record(req, self.parts, feedback_fact(body, shelf, article.id, visitor, Entry.API))
         resp.status = falcon.HTTP_202
         send_json(resp, Accepted(accepted=1))

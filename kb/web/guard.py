@@ -68,7 +68,7 @@ class Guard:
         return self._look_up(f"id {token_id}") if self._parts.store and isinstance(token_id, str) else None
 
     def _look_up(self, key: str) -> Token | None:
-        """The valid token; remembered for moments, so that a busy desk does not ask the database each time."""
+        """The valid token; remembered for moments, so that a busy desk does not ask the database."""
         now = time.monotonic()
         with self._lock:
             until, token = self._known.get(key, (0.0, None))

@@ -48,12 +48,14 @@ def _near(shelf: Shelf, title: str) -> tuple[tuple[str, str, str], ...]:
 def send(req: falcon.Request, resp: falcon.Response, error: ArticleMoved, prefix: str) -> bool:
     """Answer 301 (308 where a body came along) with the present address; False where none is known."""
     path = unicodedata.normalize("NFC", req.path)
-    before, asked, after = path.rpartition(error.asked)
-    if not asked or not (before.startswith(_API) or before.endswith("/articles/")):
+    programs = path.startswith(_API)
+    rest = path.removeprefix(_API).partition("/")[2] if programs else path.partition("/articles/")[2]
+    if not rest.startswith(error.asked):
         return False
-    address = f"{_API}{quote(error.locale)}/{quote(error.article_id)}"
-    if not before.startswith(_API):
-        address = article_url(error.locale, error.article_id)
+    after = rest.removeprefix(error.asked)
+    address = article_url(error.locale, error.article_id)
+    if programs:
+        address = f"{_API}{quote(error.locale)}/{quote(error.article_id)}"
     query = f"?{req.query_string}" if req.query_string else ""
     resp.status = falcon.HTTP_301 if req.method in ("GET", "HEAD") else falcon.HTTP_308
     resp.location = f"{prefix}{address}{quote(after)}{query}"

@@ -12,12 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from kb import __version__
-from kb.deflection.shape import ArticlesReport, FailuresReport, Report
-from kb.desk.events import TicketEvent
-from kb.desk.signing import SCHEMES
 from kb.web import event_shapes, shapes
 from kb.web.answers import JSON, PROBLEM
-from kb.web.reports import ReportParams
 
 REF = "#/components/schemas/{name}"
 
@@ -47,9 +43,11 @@ OPERATIONS: tuple[Operation, ...] = (
               shapes.ArticleAnswer, None, (404, 410, 503)),
     Operation("/api/v1/articles/{locale}/{id}/related", "relatedArticles", "Articles to read next, and why.",
               shapes.RelatedAnswer, shapes.RelatedParams, (400, 404, 410, 503)),
-    Operation("/api/v1/articles/{locale}/{id}/feedback", "giveFeedback", "Whether an article helped, and why.",
+    Operation("/api/v1/articles/{locale}/{id}/feedback", "giveFeedback",
+              "Whether an article helped, and why.",
               shapes.Accepted, None, (400, 404, 410, 413, 422, 503), "post", event_shapes.FeedbackBody, 202),
-    Operation("/api/v1/events", "tellEvents", "What a reader did: a batch of up to 100, taken whole or not at all.",
+    Operation("/api/v1/events", "tellEvents",
+              "What a reader did: a batch of up to 100, taken whole or not at all.",
               shapes.Accepted, None, (400, 413, 422), "post", event_shapes.EventsBody, 202),
     Operation("/api/v1/session/token", "sessionToken",
               "A signed reference to this session, for a ticket that is filed elsewhere.",
@@ -59,20 +57,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("/api/v1/tickets", "fileTicket",
               "Files a ticket; 201 once it is stored. Idempotency-Key is honoured.",
               shapes.TicketFiledAnswer, None, (400, 415, 422, 503), "post", shapes.TicketBody, 201),
-    Operation("/api/v1/tickets/{ticket}/articles", "markArticle", "An agent says what an article was to a ticket.",
+    Operation("/api/v1/tickets/{ticket}/articles", "markArticle",
+              "An agent says what an article was to a ticket.",
               shapes.MarkAnswer, None, (400, 401, 403, 415, 422, 503), "post", shapes.ArticleMark, 201),
-    Operation("/api/v1/hooks/tickets/{source}", "tellOfTicket",
-              "A signed message of a help desk: created, solved, or what an article was to a ticket.",
-              shapes.Accepted, None, (400, 401, 404, 413, 422, 503), "post", TicketEvent, 202),
-    Operation("/api/v1/reports/deflection", "reportDeflection",
-              "What became of needs: an interval beside its coverage; CSV by Accept.",
-              Report, ReportParams, (400, 401, 403, 503)),
-    Operation("/api/v1/reports/failures", "reportFailures",
-              "Searches that ended in tickets, by meaning, and the articles that are missing; CSV by Accept.",
-              FailuresReport, ReportParams, (400, 401, 403, 503)),
-    Operation("/api/v1/reports/articles", "reportArticles",
-              "Articles, and how often a ticket followed on reading them; CSV by Accept.",
-              ArticlesReport, ReportParams, (400, 401, 403, 503)),
     Operation("/healthz", "health", "Whether the process answers.", shapes.Health),
     Operation("/readyz", "ready", "Whether an index is live.", shapes.Readiness, None, (503,)),
     Operation("/version", "version", "Versions of the program and of what it serves.", shapes.Version),
@@ -134,9 +121,6 @@ def _parameters(
         found.append(
             {"name": "ticket", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
         )
-    if "{source}" in each.path:
-        known: dict[str, Any] = {"type": "string", "enum": sorted(SCHEMES)}
-        found.append({"name": "source", "in": "path", "required": True, "schema": known})
     if "{locale}" in each.path:
         found.append({"name": "locale", "in": "path", "required": True, "schema": _locale(locales, None)})
         found.append(

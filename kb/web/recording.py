@@ -139,7 +139,10 @@ def record_view(req: falcon.Request, parts: Parts, locale: str, article: str, vi
 
 def entry_of_page(req: falcon.Request, parts: Parts) -> Entry:
     """Where a search was typed: the page before, which our own pages tell (Referrer-Policy: same-origin)."""
-    came_from = urlsplit(req.referer or "")
+    try:
+        came_from = urlsplit(req.referer or "")
+    except ValueError:
+        return Entry.SEARCH
     if came_from.netloc != req.netloc:
         return Entry.SEARCH
     path = came_from.path.removeprefix(parts.settings.base_url.prefix)

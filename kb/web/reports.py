@@ -1,6 +1,6 @@
 """The reports over HTTP, for writers and admins: `/api/v1/reports/…`, as JSON or, by Accept, as CSV.
 
-A report first takes in the facts that have arrived, a moment's work when reports are asked for often.
+A report first takes in the facts that have arrived: a moment's work where reports are asked for often.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kb.deflection import printing, report
 from kb.deflection.failures import MIN_SESSIONS
 from kb.deflection.outcomes import WINDOW
 from kb.deflection.periods import Period, period, zone_of
-from kb.deflection.report import Sources
+from kb.deflection.report import Sources, spooled
 from kb.deflection.shape import ArticlesReport, FailuresReport
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreUnavailable
 from kb.index.generation import Generation
@@ -27,6 +27,8 @@ from kb.web.parts import Parts
 from kb.web.resources import Resource
 
 CSV = "text/csv"
+MOST = 50_000
+"""Facts taken in while somebody waits, some seconds' work; what is left is told as waiting."""
 
 
 class ReportParams(Struct, frozen=True, kw_only=True):
@@ -42,11 +44,13 @@ def sources_of(parts: Parts) -> Sources:
     """What reports are made from here. Raises StoreUnavailable."""
     if parts.store is None:
         raise StoreUnavailable("nothing is recorded here")
-    mirror = parts.var / "publish" / "mirror" if parts.var else None
+    var = parts.var
+    mirror = var / "publish" / "mirror" if var else None
     return Sources(
         store=parts.store,
         generation=_generation(parts),
         repository=mirror if mirror is not None and mirror.is_dir() else None,
+        spooled=lambda: spooled(var / "spool") if var else 0,
     )
 
 
@@ -66,7 +70,7 @@ class _Report(Resource):
         sources = sources_of(self.parts)
         zone = zone_of(sources.generation.site.time_zone if sources.generation else "UTC")
         chosen = period(wanted.start, wanted.end, wanted.window, zone, time.time_ns() // 1_000_000)
-        sources.catch_up()
+        sources.catch_up(most=MOST)
         return sources, chosen, wanted.min_sessions
 
 

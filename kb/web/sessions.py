@@ -32,14 +32,13 @@ _OURS = re.compile(r"([0-9a-f]{8})[A-Za-z0-9_-]{22}")
 """Seconds of the epoch at which it was given, then chance."""
 
 _ROBOT = re.compile(
-    r"bot\b|bot/|crawl|spider|slurp|archiver|scrapy|facebookexternalhit|bingpreview|whatsapp|telegrambot|skypeuripreview"
-    r"|embedly|link ?preview|google-read-aloud|mediapartners|feedfetcher|feedly|pingdom|uptime|statuscake|monitor"
-    r"|lighthouse|pagespeed|gtmetrix|semrush|ahrefs|gptbot|claudebot|ccbot|bytespider|petalbot|yandex(?:bot|images)"
-    r"|baiduspider|sogou|duckduckbot|applebot|validator|checker|httrack|nutch|heritrix",
+    r"(?<!cu)bot\b|crawl|spider|slurp|archiver|scrapy|facebookexternalhit|bingpreview|whatsapp|skypeuripreview"
+    r"|embedly|link ?preview|google-read-aloud|mediapartners|feedfetcher|feedly|pingdom|uptime"
+    r"|statuscake|monitor|lighthouse|pagespeed|gtmetrix|semrush|ahrefs|sogou|validator|checker|httrack|nutch|heritrix",
     re.IGNORECASE,
 )
 """What calls itself a robot. Libraries (curl, python-requests) are not here: a program of the site's owner
-uses them, too; without a session of their own they leave acts that nobody can join."""
+uses them, too; without a session of their own they leave acts that nobody can join. Cubot makes telephones."""
 
 
 class Visitor(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from kb.desk.drafts import ADDRESS, MAX_EMAIL, MAX_MESSAGE, MAX_SUBJECT, SAYS_SOMETHING
 from kb.model import Audience, Correction, Kind, Snippet
 
 Locale = Annotated[str, Meta(description="One of the locales of the site; the site's default when left out.")]
@@ -34,8 +35,6 @@ Intent = Annotated[
         description="The client's id of one need, so that keystrokes count once.",
     ),
 ]
-
-SuggestionId = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
 
 # ---------------------------------------------------------------- parameters
 
@@ -203,17 +202,22 @@ class RelatedAnswer(Struct, frozen=True, kw_only=True):
     related: list[RelatedItem]
 
 
-class TicketDraft(Struct, frozen=True, kw_only=True):
-    """What a customer is writing; for suggestions one of subject and body may be empty."""
+class TicketDraft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a customer is writing; both texts may still be empty."""
 
-    subject: Annotated[str, Meta(max_length=1000)]
-    body: Annotated[str, Meta(max_length=100_000)]
+    subject: Annotated[str, Meta(max_length=MAX_SUBJECT)]
+    body: Annotated[str, Meta(max_length=MAX_MESSAGE)]
     locale: str
 
 
-class TicketBody(TicketDraft, frozen=True, kw_only=True):
-    email: Annotated[str, Meta(max_length=1000)] = ""
-    suggestion_id: SuggestionId | Literal[""] = ""
+class TicketBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A ticket. An unknown field is refused: a customer's `e-mail` must not get lost."""
+
+    subject: Annotated[str, Meta(max_length=MAX_SUBJECT, pattern=SAYS_SOMETHING)]
+    body: Annotated[str, Meta(max_length=MAX_MESSAGE, pattern=SAYS_SOMETHING)]
+    locale: str
+    email: Annotated[str, Meta(max_length=MAX_EMAIL, pattern=f"^(?:{ADDRESS})?$")] = ""
+    suggestion_id: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$")] = ""
     website: Annotated[str, Meta(max_length=1000, description="Must stay empty: a trap for programs.")] = ""
 
 
@@ -227,7 +231,7 @@ class TicketFiledAnswer(Struct, frozen=True, kw_only=True):
     id: str
 
 
-class ArticleMark(Struct, frozen=True, kw_only=True):
+class ArticleMark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an article was to a ticket; without one only for `missing`."""
 
     relation: Literal["solved_by", "sent", "wrong", "missing"]

@@ -80,8 +80,7 @@ def _event(source: str, body: bytes) -> TicketEvent | None:
             return from_zendesk(body)
         except msgspec.MsgspecError:
             pass  # a trigger's, written by an administrator in our own shape
-    # desks may add what they like
-    return checked(bodies.checked(body, TicketEvent, strict=False))
+    return checked(bodies.checked(body, TicketEvent))
 
 
 def _generation(req: falcon.Request, parts: Parts) -> Generation | None:

@@ -45,8 +45,6 @@ class SuggestForTicket(Resource):
         shelf = _shelf(req, self.parts, body.locale)
         draft = cleaned(Draft(subject=body.subject, body=body.body, locale=shelf.locale))
         refuse(flaws(draft, whole=False))
-        if not draft.subject and not draft.body:
-            refuse([Flaw("subject", "empty")])
         author = author_of(req, resp, self.parts, Entry.API)
         hits, fact = suggested(self.parts, shelf, draft, author)
         record(req, self.parts, fact)

@@ -1,4 +1,4 @@
-"""Texts and what is to become of them stand in scrub_cases.tsv; `python benchmarks/scrub.py` prints the figures."""
+"""Texts and what is to become of them stand in scrub_cases.tsv; benchmarks/scrub.py prints the figures."""
 
 from __future__ import annotations
 
@@ -39,9 +39,42 @@ def test_each_text_becomes_what_the_list_says():
 PIECES = st.one_of(
     st.text(max_size=12),
     st.sampled_from(
-        "090-1234-5678 taro@example.com 4111111111111111 注文番号 K-12345678 〒160-0023 東京都新宿区西新宿2-8-1 "
-        "パスワード 192.168.0.1 :: @ - + ( ) 会員番号 1234567 <order> < > さん 様 Mr. 市 丁目 \ue000 \ud800 ０９０ ー "
-        "Bearer eyJ token= ---- 普通".split(" ")
+        [
+            "090-1234-5678",
+            "taro@example.com",
+            "4111111111111111",
+            "注文番号",
+            "K-12345678",
+            "〒160-0023",
+            "普通",
+            "東京都新宿区西新宿2-8-1",
+            "パスワード",
+            "192.168.0.1",
+            "::",
+            "@",
+            "-",
+            "+",
+            "(",
+            ")",
+            "会員番号",
+            "1234567",
+            "<order>",
+            "<",
+            ">",
+            "さん",
+            "様",
+            "Mr.",
+            "市",
+            "丁目",
+            "\ue000",
+            "\ud800",
+            "０９０",
+            "ー",
+            "Bearer",
+            "eyJ",
+            "token=",
+            "----",
+        ]
     ),
 )
 
@@ -62,25 +95,27 @@ def test_what_is_left_stands_in_the_text_in_the_same_order(text):
         rest = rest[rest.index(part) + len(part) :]
 
 
-@given(st.from_regex(r"[a-z]{1,8}\.?[a-z0-9]{1,8}@[a-z]{1,10}\.(?:com|co\.jp|org)", fullmatch=True), st.text(max_size=5))
+@given(
+    st.from_regex(r"[a-z]{1,8}\.?[a-z0-9]{1,8}@[a-z]{1,10}\.(?:com|co\.jp|org)", fullmatch=True),
+    st.text(max_size=5),
+)
 @settings(max_examples=100, deadline=None)
 def test_no_address_of_a_mail_survives_between_japanese(address, text):
     assert address not in scrub(f"メールは{address}です{text}")
 
 
+LENGTH = 50_000
 HOSTILE = [
-    "1" * 200_000, "1-" * 100_000, "a" * 200_000, "a@" * 100_000, "a." * 100_000, "市" * 100_000, "東京都" * 60_000,
-    "1 " * 100_000, "(" * 200_000, ":" * 200_000, "0:" * 100_000, "注文番号" + " " * 200_000, "注文番号 " * 40_000,
-    "-----BEGIN PRIVATE KEY-----" * 8_000, "A1" * 100_000, "1 a street " * 20_000, "さん" * 100_000, "Mr " * 60_000,
-    "普通" * 100_000, "丁目" * 100_000, "1丁目" * 60_000, "?token=" * 30_000, "eyJ" * 60_000, "+1" * 100_000,
-    "パスワード" * 40_000, "10 A A A " * 20_000, "記号1234番号" * 20_000,
+    "1", "1-", "a", "a@", "a.", "市", "東京都", "1 ", "(", ":", "0:", "注文番号 ", "-----BEGIN PRIVATE KEY-----", "A1",
+    "1 a street ", "さん", "Mr ", "普通", "丁目", "1丁目", "?token=", "eyJ", "+1", "パスワード", "10 A A A ",
+    "記号1234番号", "注文番号" + " " * LENGTH,
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12])
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text.strip())
 def test_no_text_takes_more_than_a_time_that_grows_with_its_length(text):
-    """A pattern that tried each of 200,000 places from each other would not end within the day."""
-    scrub(text, names=True)
+    """A pattern that tried each place from each other, at this length would take minutes."""
+    scrub((text * LENGTH)[:LENGTH], names=True)
 
 
 def test_the_shapes_of_order_numbers_can_be_set():

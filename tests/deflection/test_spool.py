@@ -57,7 +57,9 @@ def test_what_is_put_is_stored_and_no_file_is_left(spool, store, folder):
 
 def test_many_threads_may_put_at_once(spool, store):
     facts = [[searched(n * 100 + m) for m in range(100)] for n in range(8)]
-    threads = [threading.Thread(target=lambda part=part: [spool.put(fact) for fact in part]) for part in facts]
+    threads = [
+        threading.Thread(target=lambda part=part: [spool.put(fact) for fact in part]) for part in facts
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

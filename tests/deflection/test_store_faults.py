@@ -1,4 +1,4 @@
-"""A database that is locked, full, read-only, corrupt, older, newer or gone: one clear error each, nothing lost."""
+"""A database that is locked, full, read-only, corrupt, older, newer or gone: a clear error, nothing lost."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ def test_a_database_of_an_older_version_is_upgraded_with_its_facts(empty_url):
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
     (tmp_path / "kb.sqlite3").write_bytes(b"This is a shopping list. " * 500)
-    with EventStore(database_url(tmp_path)) as store, pytest.raises(StoreDamaged, match=r"kb\.sqlite3.*backup"):
+    with (
+        EventStore(database_url(tmp_path)) as store,
+        pytest.raises(StoreDamaged, match=r"kb\.sqlite3.*backup"),
+    ):
         store.migrate()
     assert (tmp_path / "kb.sqlite3").read_bytes().startswith(b"This is a shopping list")
 
@@ -90,7 +93,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_stored(sqlite_store):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
     try:
-        with pytest.raises(StoreUnavailable, match="full|I/O"):
+        with pytest.raises(StoreUnavailable, match=r"full|I/O"):
             sqlite_store.append(facts)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -148,9 +151,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 def test_a_read_only_server_says_so(cluster, postgres_server):
     with EventStore(create_database(postgres_server)) as store:
         store.migrate()
-        with pytest.raises(StoreReadOnly), store.writing() as connection:
-            connection.execute(sa.text("SET TRANSACTION READ ONLY"))
-            connection.execute(sa.text("DELETE FROM facts"))
+        with store.writing() as connection:
+            connection.execute(
+                sa.text(f"ALTER DATABASE {store.url.database} SET default_transaction_read_only = on")
+            )
+        store.close()
+        with pytest.raises(StoreReadOnly):
+            store.append([searched(1)])
 
 
 def test_a_server_that_goes_away_is_told_and_found_again(cluster):

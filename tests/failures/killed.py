@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from trees import found, index
+from trees import found, helpers, index
 
 from kb.index.generation import LiveIndex
 
@@ -60,13 +60,7 @@ def build_with_helpers(root: Path, var: Path, said: Connection) -> None:
     """Build with two processes; sends their numbers when they work, then waits to be killed."""
 
     def stop(step: str, done: int, total: int) -> None:
-        helpers = [
-            int(child)
-            for task in Path("/proc/self/task").iterdir()
-            for child in (task / "children").read_text().split()
-            if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()
-        ]
-        said.send(helpers)
+        said.send(helpers())
         time.sleep(3600)
 
     index(root, var, processes=2, progress=stop)

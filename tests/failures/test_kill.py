@@ -87,6 +87,7 @@ def test_the_helpers_of_a_killed_builder_end_with_it(tmp_path: Path, processes: 
     said, sayer = processes.Pipe()
     builder = processes.Process(target=build_with_helpers, args=(root, tmp_path / "var", sayer))
     builder.start()
+    sayer.close()
     helpers = said.recv()
     assert len(helpers) == 2
     builder.kill()

@@ -1,4 +1,4 @@
-"""What only agents may read leaves no trace in what everybody is served from; agents get one ranking over both."""
+"""What only agents may read leaves no trace in what readers are served; agents get one ranking of both."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ def test_no_file_of_the_public_index_holds_a_word_of_agents_only_articles(miniat
         (word, name)
         for name, data in public.items()
         for word in AGENTS_WORDS
-        if word.encode() in data.lower() or word.encode("utf-16-le") in data or word.encode("unicode-escape") in data
+        if word.encode() in data.lower()
+        or word.encode("utf-16-le") in data
+        or word.encode("unicode-escape") in data
     }
     assert found == set()
 
@@ -99,7 +101,9 @@ def test_the_agents_snapshot_has_the_statistics_of_both_indexes_together(
     assert agents.df[number] > public.df[public.term(agents.term_text(number))]
 
 
-def test_a_locale_without_agents_only_articles_serves_agents_the_public_snapshot(without_agents: Indexed) -> None:
+def test_a_locale_without_agents_only_articles_serves_agents_the_public_snapshot(
+    without_agents: Indexed,
+) -> None:
     for locale in LOCALES:
         assert snapshot_files(without_agents, Audience.AGENT, locale) == snapshot_files(
             without_agents, Audience.PUBLIC, locale
@@ -109,7 +113,15 @@ def test_a_locale_without_agents_only_articles_serves_agents_the_public_snapshot
 # What a reader gets
 
 
-TYPED = [*AGENTS_WORDS, "kakapotag", "カカポタグ", "quoka", "zymurgi procedure", "やんばるくいn", "kakapo-product"]
+TYPED = [
+    *AGENTS_WORDS,
+    "kakapotag",
+    "カカポタグ",
+    "quoka",
+    "zymurgi procedure",
+    "やんばるくいn",
+    "kakapo-product",
+]
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -123,8 +135,12 @@ def test_a_reader_who_asks_for_it_finds_no_trace(miniature: Indexed, locale: str
     assert not AGENTS_ARTICLES & {hit.card.id for hit in results.hits}
 
 
-@pytest.mark.parametrize(("locale", "word"), [("ja", "返金"), ("en", "refund"), ("ja", "返金の記録"), ("en", "log refund")])
-def test_common_words_count_and_facet_public_articles_only(miniature: Indexed, locale: str, word: str) -> None:
+@pytest.mark.parametrize(
+    ("locale", "word"), [("ja", "返金"), ("en", "refund"), ("ja", "返金の記録"), ("en", "log refund")]
+)
+def test_common_words_count_and_facet_public_articles_only(
+    miniature: Indexed, locale: str, word: str
+) -> None:
     public = search(miniature.snapshot(locale), Query(text=word, limit=50))
     agents = search(miniature.snapshot(locale, Audience.AGENT), Query(text=word, limit=50))
     assert {hit.card.audience for hit in public.hits} == {Audience.PUBLIC}
@@ -153,7 +169,9 @@ def test_no_article_is_related_to_one_that_its_reader_may_not_know(miniature: In
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_the_public_snapshot_knows_no_agents_only_article_by_number_or_name(miniature: Indexed, locale: str) -> None:
+def test_the_public_snapshot_knows_no_agents_only_article_by_number_or_name(
+    miniature: Indexed, locale: str
+) -> None:
     snapshot: Snapshot = miniature.snapshot(locale)
     assert all(snapshot.find_article(name) == -1 for name in AGENTS_ARTICLES)
     assert {snapshot.card(n).audience for n in range(snapshot.meta.articles)} == {Audience.PUBLIC}
@@ -164,4 +182,7 @@ def test_agents_find_what_is_theirs_beside_the_rest(ja_agent: Snapshot) -> None:
     found = [hit.card.id for hit in search(ja_agent, Query(text="返金 ザルツブルク")).hits]
     assert found[0] == "agents/kakapo-refund"
     assert "orders/refund" in found
-    assert [each.text for each in suggest(ja_agent, "かかぽ")] == ["カカポ手順の上限は", "返金の権限とカカポ手順"]
+    assert [each.text for each in suggest(ja_agent, "かかぽ")] == [
+        "カカポ手順の上限は",
+        "返金の権限とカカポ手順",
+    ]

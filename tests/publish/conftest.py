@@ -29,11 +29,11 @@ class Repository:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch=main")
         self.minute = 0
+        self.git("init", "--quiet", "--initial-branch=main")
 
     def git(self, *arguments: str, data: bytes | None = None) -> str:
-        when = f"2026-01-01T00:{self.minute % 60:02}:00Z" if hasattr(self, "minute") else "2026-01-01T00:00:00Z"
+        when = f"2026-01-01T00:{self.minute % 60:02}:00Z"
         environment = {
             **os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_COMMITTER_DATE": when, "GIT_AUTHOR_DATE": when
         }  # fmt: skip

@@ -14,7 +14,8 @@ def golden(title: str, words: str, query: str = "refund") -> str:
 
 
 def others(words: str) -> dict[str, str]:
-    return {f"en/more/{name}.md": f"# {words} {name}\n\n{words} {words}\n" for name in ("one", "two", "three")}
+    names = ("one", "two", "three")
+    return {f"en/more/{name}.md": f"# {words} {name}\n\n{words} {words}\n" for name in names}
 
 
 def test_a_golden_loss_blocks_and_names_the_winner_and_why(repository, var, publishing):
@@ -58,7 +59,8 @@ def test_golden_queries_follow_a_renamed_article(repository, publishing):
 
 def test_a_renamed_article_that_falls_is_a_loss(repository, publishing):
     body = "Words that stay the same so that git sees a rename.\n" * 5
-    repository.commit({"en/returns/refund.md": golden("When you get your refund", f"The refund comes.\n\n{body}")})
+    text = golden("When you get your refund", f"The refund comes.\n\n{body}")
+    repository.commit({"en/returns/refund.md": text})
     publishing()
     repository.git("mv", "en/returns/refund.md", "en/money.md")
     repository.commit({"en/money.md": golden("When you get it", f"It comes.\n\n{body}"), **others("refund")})
@@ -92,11 +94,12 @@ def test_a_promise_taken_back_and_one_that_never_held_do_not_block(repository, p
 
 
 def test_the_golden_query_of_agents_is_asked_as_an_agent(repository, publishing):
-    repository.commit({"en/agents/limit.md": golden("Refund limits", "The refund limit is five.", "refund limit")})
+    query, path = "refund limit", "en/agents/limit.md"
+    repository.commit({path: golden("Refund limits", "The refund limit is five.", query)})
     publishing()
-    repository.commit({"en/agents/limit.md": golden("Limits", "Five.", "refund limit"), **others("refund limit")})
+    repository.commit({path: golden("Limits", "Five.", query), **others(query)})
     status = publishing()
-    assert [each.path for each in status.findings] == ["en/agents/limit.md"]
+    assert [each.path for each in status.findings] == [path]
 
 
 def test_going_back_tells_of_losses_and_is_not_held_up(repository, publishing):

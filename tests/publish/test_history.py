@@ -66,10 +66,8 @@ def test_two_articles_that_change_places_are_told_apart(repository, var, publish
 def test_redirect_from_leads_here_and_wins_over_deletion(repository, var, publishing, client):
     repository.commit({"en/old.md": "# Old\n\nold\n"})
     publishing()
-    repository.commit({
-        "en/old.md": None,
-        "en/new.md": "---\nredirect_from: [old, /en/articles/older/, https://x.example/en/articles/oldest.html]\n---\n# New\n",
-    })  # fmt: skip
+    old = "[old, /en/articles/older/, https://x.example/en/articles/oldest.html]"
+    repository.commit({"en/old.md": None, "en/new.md": f"---\nredirect_from: {old}\n---\n# New\n"})
     publishing()
     assert live(var).moved == {"en/old": "en/new", "en/older": "en/new", "en/oldest": "en/new"}
     assert client().simulate_get("/en/articles/old").headers["location"] == "/en/articles/new"

@@ -77,7 +77,9 @@ def test_different_words_share_no_term(one: str, other: str) -> None:
     assert not terms(one) & terms(other)
 
 
-@pytest.mark.parametrize("text", ["", " ", "。、！？", "です", "ので、ます。", "how do I", "I'd like", "...", "👍", "ー"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "。、！？", "です", "ので、ます。", "how do I", "I'd like", "...", "👍", "ー"]
+)
 def test_what_carries_no_meaning_leaves_no_tokens(text: str) -> None:
     assert analyze(text).tokens == ()
 
@@ -161,7 +163,9 @@ def test_a_word_is_found_after_any_text(before: str, word: str) -> None:
     assert [(t.term, text[t.start : t.end]) for t in found] == [(analyze(word).tokens[0].term, word)]
 
 
-@pytest.mark.parametrize("text", ["a" * 1_000_000, "a-" * 300_000, "ア" * 60_000, "x,000" * 100_000, "ー" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["a" * 1_000_000, "a-" * 300_000, "ア" * 60_000, "x,000" * 100_000, "ー" * 100_000]
+)
 def test_a_page_that_is_one_endless_word_is_cut_and_its_terms_stay_short(text: str) -> None:
     """An image encoded as text; quadratic work would never come back."""
     assert all(len(token.term) <= LONGEST for token in analyze(text).tokens)

@@ -47,7 +47,10 @@ def test_katakana_and_hiragana_share_a_term() -> None:
 
 def test_threads_cut_alike_at_the_same_time() -> None:
     """A tokenizer shared between threads would mix their texts up, or refuse."""
-    texts = [f"{word}の期限を{count}回確認してから申し込む。" * 40 for count, word in enumerate(["返金", "返品", "交換", "解約"])]
+    texts = [
+        f"{word}の期限を{count}回確認してから申し込む。" * 40
+        for count, word in enumerate(["返金", "返品", "交換", "解約"])
+    ]
     expected = [list(cut(text)) for text in texts]
     found: dict[int, bool] = {}
 

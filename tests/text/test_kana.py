@@ -20,12 +20,16 @@ def test_katakana_becomes_hiragana_and_the_long_mark_stays() -> None:
     assert to_hiragana("パスワード・ヴァイオリン ヽヾ漢字abc") == "ぱすわーど・ゔぁいおりん ゝゞ漢字abc"
 
 
-@pytest.mark.parametrize(("text", "kana"), [("パスわーど", True), ("ー", True), ("返きん", False), ("", False), ("・", False)])
+@pytest.mark.parametrize(
+    ("text", "kana"), [("パスわーど", True), ("ー", True), ("返きん", False), ("", False), ("・", False)]
+)
 def test_kana_are_told_from_other_script(text: str, kana: bool) -> None:
     assert is_kana(text) is kana
 
 
-@pytest.mark.parametrize(("text", "share"), [("かな", 1.0), ("返きん", 2 / 3), ("abかな", 0.5), ("", 0.0), ("123", 0.0)])
+@pytest.mark.parametrize(
+    ("text", "share"), [("かな", 1.0), ("返きん", 2 / 3), ("abかな", 0.5), ("", 0.0), ("123", 0.0)]
+)
 def test_the_share_of_kana_is_that_among_letters(text: str, share: float) -> None:
     assert kana_share(text) == pytest.approx(share)
 
@@ -106,7 +110,10 @@ def test_keys_of_a_kana_keyboard_give_what_is_printed_on_them(keys: str, kana: s
     assert kana_keyboard(keys) == kana
 
 
-@pytest.mark.parametrize(("kana", "letters"), [("せちととてらすし", "password"), ("セチトトテラスシ", "password"), ("あ", None), ("", None)])
+@pytest.mark.parametrize(
+    ("kana", "letters"),
+    [("せちととてらすし", "password"), ("セチトトテラスシ", "password"), ("あ", None), ("", None)],
+)
 def test_latin_letters_typed_on_a_kana_keyboard_are_read_back(kana: str, letters: str | None) -> None:
     assert letters_keyboard(kana) == letters
 

@@ -52,7 +52,12 @@ def test_of_overlapping_members_the_longest_counts() -> None:
     assert set(expanded("かーど")) == {("かーど",)}
 
 
-@given(st.lists(st.sampled_from([term for group in GROUPS for member in group for term in member] + ["x"]), max_size=30))
+@given(
+    st.lists(
+        st.sampled_from([term for group in GROUPS for member in group for term in member] + ["x"]),
+        max_size=30,
+    )
+)
 def test_any_row_of_terms_is_expanded_into_groups_that_were_typed(terms: list[str]) -> None:
     for concept in Synonyms(GROUPS).expand(terms):
         size = len(concept.typed)

@@ -138,6 +138,12 @@ def test_a_leading_empty_line_and_spaces_survive_the_form(service) -> None:
     assert records.listing(service.store)[0].body == "a\n  b\n\nc"
 
 
+def test_an_address_typed_in_full_width_is_taken_as_meant(service) -> None:
+    browser = Browser(service)
+    browser.press("send", **WORDS | {"email": " ｈａｎａ＠ｅｘａｍｐｌｅ．ｊｐ "})
+    assert records.listing(service.store)[0].email == "hana@example.jp"
+
+
 def test_sending_works_without_cookies_and_without_the_second_page(service) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = service.http.simulate_post(

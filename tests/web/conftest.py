@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,13 @@ from falcon.testing import TestClient
 
 from kb.api import create_app
 from kb.content.tree import read_tree
+from kb.deflection.store import EventStore
 from kb.index.generation import LiveIndex
 from kb.indexer import build
 from kb.settings import Settings
 from kb.web.parts import Parts
+
+from .recorded import Recorded
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63fcffff3f030005fe02fe"
@@ -121,3 +124,11 @@ def client_with(var: Path) -> Callable[..., TestClient]:
         return TestClient(create_app(Parts(live=LiveIndex(var), settings=Settings(**settings))))
 
     return make
+
+
+@pytest.fixture
+def recorded(var: Path, tmp_path: Path, sqlite_store: EventStore) -> Iterator[Recorded]:
+    """An application that records into an empty database."""
+    found = Recorded(var, tmp_path, sqlite_store)
+    yield found
+    found.spool.close()

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from kb.api import create_app, routes
+from kb.desk.clerk import Clerk
 from kb.index.generation import LiveIndex
+from kb.settings import Settings
 from kb.web.openapi import OPERATIONS, document
 from kb.web.parts import Parts
 from kb.web.rendering import Pages
@@ -25,8 +27,9 @@ ASKED = [(each.path, each.method.upper(), GOOD) for each in OPERATIONS] + [
 
 
 @pytest.mark.parametrize(("path", "method", "mode"), ASKED)
-def test_answers_keep_to_their_description(var, path, method, mode):
-    described = schemathesis.openapi.from_wsgi("/openapi.json", create_app(Parts(live=LiveIndex(var))))
+def test_answers_keep_to_their_description(var, sqlite_store, path, method, mode):
+    parts = Parts(live=LiveIndex(var), store=sqlite_store, clerk=Clerk(sqlite_store, Settings()))
+    described = schemathesis.openapi.from_wsgi("/openapi.json", create_app(parts))
     operation = described[path][method]
 
     @given(operation.as_strategy(generation_mode=mode))

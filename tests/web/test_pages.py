@@ -153,7 +153,7 @@ def test_contact_shows_hours_and_ways_even_unknown_ones(client):
 
 
 def test_pages_have_an_etag_and_cost_a_304_when_unchanged(client):
-    for path in ("/ja/", "/ja/articles/returns/refund", "/ja/categories/returns", "/ja/contact"):
+    for path in ("/ja/", "/ja/articles/returns/refund", "/ja/categories/returns"):
         tag = client.simulate_get(path).headers["etag"]
         assert client.simulate_get(path, headers={"If-None-Match": tag}).status_code == 304
 

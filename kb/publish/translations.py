@@ -1,0 +1,107 @@
+"""The translation desk: per locale what is missing, behind its source, or has none."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from kb.model import Article, Status, Tree
+from kb.publish.git import Mirror
+
+DIFF_LINES = 200
+State = Literal["missing", "behind", "orphaned"]
+
+
+class Gap(Struct, frozen=True, kw_only=True):
+    """One article that a translator should look at."""
+
+    locale: str
+    state: State
+    path: str
+    """Of the translation; of one that is missing, where it would be."""
+    source: str
+    """Path of the original; empty for an orphan."""
+    commits: int = 0
+    """Commits to the source since the translation was last changed."""
+    since: str = ""
+    """The commit that last changed the translation."""
+    diff: str = ""
+    """What changed in the source since."""
+
+
+def gaps(tree: Tree, mirror: Mirror | None = None, commit: str = "", below: str = "") -> list[Gap]:
+    """All gaps, by locale and path. Without a repository `behind` is told by the articles' dates alone."""
+    by_locale: dict[str, dict[str, Article]] = defaultdict(dict)
+    for article in tree.articles:
+        if article.status is not Status.ARCHIVED:
+            by_locale[article.locale][article.id] = article
+    default = tree.site.default_locale
+    changed = _changes(mirror, commit, below) if mirror else {}
+    found: list[Gap] = []
+    for locale in tree.site.locales:
+        if locale != default:
+            found += _missing(by_locale[default], by_locale[locale], locale)
+            found += _orphaned(by_locale[default], by_locale[locale], locale)
+            for key, translation in by_locale[locale].items():
+                source = by_locale[default].get(key)
+                gap = source and _behind(source, translation, changed, mirror, commit, below)
+                found += [gap] if gap else []
+    return sorted(found, key=lambda gap: (gap.locale, gap.state, gap.path))
+
+
+def _missing(sources: Mapping[str, Article], have: Mapping[str, Article], locale: str) -> list[Gap]:
+    return [
+        Gap(locale=locale, state="missing", source=source.path,
+            path=f"{locale}/{source.path.removeprefix(f'{source.locale}/')}")
+        for key, source in sources.items()
+        if key not in have and source.status is Status.PUBLISHED
+    ]  # fmt: skip
+
+
+def _orphaned(sources: Mapping[str, Article], have: Mapping[str, Article], locale: str) -> list[Gap]:
+    return [
+        Gap(locale=locale, state="orphaned", path=each.path, source="")
+        for key, each in have.items()
+        if key not in sources
+    ]
+
+
+def _behind(
+    source: Article, translation: Article, changed: Mapping[str, list[tuple[int, str]]],
+    mirror: Mirror | None, commit: str, below: str,
+) -> Gap | None:  # fmt: skip
+    gap = Gap(locale=translation.locale, state="behind", path=translation.path, source=source.path)
+    if mirror is None or source.path not in changed or translation.path not in changed:
+        return gap if source.updated > translation.updated else None
+    last, since = changed[translation.path][0]
+    newer = [each for place, each in changed[source.path] if place < last]
+    if not newer:
+        return None
+    path = f"{below}/{source.path}" if below else source.path
+    diff = mirror.git("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--end-of-options",
+                      since, commit, "--", path).decode("utf-8", "replace").splitlines()  # fmt: skip
+    return Gap(
+        locale=gap.locale, state="behind", path=gap.path, source=gap.source, commits=len(newer), since=since,
+        diff="\n".join(diff[:DIFF_LINES]),
+    )  # fmt: skip
+
+
+def _changes(mirror: Mirror, commit: str, below: str) -> dict[str, list[tuple[int, str]]]:
+    """(place in the log, commit) of every change of each path, the latest first."""
+    told = mirror.git("log", "--format=%x01%H", "--name-only", "--no-renames", "-z", "--end-of-options",
+                      commit, "--", *([below] if below else []))  # fmt: skip
+    prefix, place, current = f"{below}/" if below else "", -1, ""
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for token in told.split(b"\0"):
+        token = token.strip(b"\n")
+        if token.startswith(b"\x01"):
+            place += 1
+            name, _, token = token[1:].partition(b"\n")
+            current = name.decode()
+        if token:
+            found[os.fsdecode(token).removeprefix(prefix)].append((place, current))
+    return found

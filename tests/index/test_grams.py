@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kb.index import grams
+
+
+def pairs(found: tuple[grams.Codes, grams.Rows], kind: int) -> list[tuple[str, int]]:
+    """Codes of bigrams read back, with the number of their text."""
+    codes, rows = found
+    assert all(int(code) >> 62 == kind for code in codes)
+    text = [chr(int(code) >> 21 & 0x1FFFFF) + chr(int(code) & 0x1FFFFF) for code in codes]
+    return list(zip(text, rows.tolist(), strict=True))
+
+
+def fours(texts: list[str]) -> list[tuple[str, int]]:
+    codes, rows = grams.fourgrams(texts)
+    assert all(int(code) >> 62 == grams.FOURGRAM for code in codes)
+    text = ["".join(chr(int(code) >> 15 * n & 0x7FFF) for n in (3, 2, 1, 0)) for code in codes]
+    return [(each.replace("\x01", "|"), row) for each, row in zip(text, rows.tolist(), strict=True)]
+
+
+def test_bigrams_are_those_of_japanese_script_with_katakana_as_hiragana() -> None:
+    assert pairs(grams.bigrams(["返金の", "abcゴミ。"]), grams.BIGRAM) == [
+        ("返金", 0),
+        ("金の", 0),
+        ("ごみ", 1),
+    ]
+
+
+def test_bigrams_do_not_reach_over_other_signs_nor_from_text_to_text() -> None:
+    assert pairs(grams.bigrams(["返 金", "返", "金", "返、金・"]), grams.BIGRAM) == []
+    assert pairs(grams.readings(["へん", "きん きげ"]), grams.READING) == [
+        ("へん", 0),
+        ("きん", 1),
+        ("きげ", 1),
+    ]
+
+
+def test_characters_beyond_the_first_plane_have_bigrams_too() -> None:
+    assert pairs(grams.bigrams(["𠮷野"]), grams.BIGRAM) == [("𠮷野", 0)]
+
+
+def test_fourgrams_know_where_a_word_begins_and_ends() -> None:
+    assert fours(["refund it", "", "返金 abc"]) == [
+        ("|ref", 0), ("refu", 0), ("efun", 0), ("fund", 0), ("und|", 0),
+        ("|it|", 0), ("|abc", 2), ("abc|", 2),
+    ]  # fmt: skip
+
+
+def test_texts_without_words_have_no_n_grams() -> None:
+    for cut in (grams.bigrams, grams.readings, grams.fourgrams):
+        for texts in ([], [""], ["。"], ["", "1", "あ"]):
+            codes, rows = cut(texts)
+            assert len(codes) == len(rows)
+            assert cut is grams.fourgrams or not len(codes)
+
+
+@given(st.lists(st.text(max_size=30), max_size=6))
+def test_many_texts_at_once_give_what_each_gives_alone(texts: list[str]) -> None:
+    for cut in (grams.bigrams, grams.readings, grams.fourgrams):
+        codes, rows = cut(texts)
+        alone = [(code, number) for number, text in enumerate(texts) for code in cut([text])[0].tolist()]
+        assert list(zip(codes.tolist(), rows.tolist(), strict=True)) == alone

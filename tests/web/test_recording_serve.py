@@ -1,0 +1,86 @@
+"""Four real workers that record at once: nothing is lost when they are stopped, nor when they are killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from kb.deflection.facts import SearchRan
+from kb.deflection.segments import waiting_bytes
+from kb.deflection.spool import deliver_left
+from kb.deflection.store import EventStore, database_url
+
+START = """
+import sys
+from pathlib import Path
+from kb.serve import serve
+from kb.settings import load
+serve(Path(sys.argv[1]), "127.0.0.1", 0, load())
+"""
+
+
+class Service:
+    def __init__(self, var: Path, log: Path) -> None:
+        self.var = var
+        with log.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", START, str(var)],
+                stdout=subprocess.PIPE, stderr=stderr, start_new_session=True,
+                env={**os.environ, "KB_WORKERS": "4", "KB_THREADS": "2", "KB_RATE_LIMIT": "off", "KB_DATABASE_URL": ""},
+            )  # fmt: skip
+        self.url = self.process.stdout.readline().decode().split()[3]
+
+    def search(self, number: int) -> None:
+        request = urllib.request.Request(
+            f"{self.url}/api/v1/search?q=parrot&locale=en", headers={"X-KB-Session": f"session-{number:04}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.status == 200
+
+    def search_all(self, count: int) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(self.search, range(count)))
+
+    def recorded(self) -> list[str]:
+        with EventStore(database_url(self.var)) as store:
+            store.migrate()
+            deliver_left(self.var / "spool", store)
+            return sorted(fact.session for fact in store.facts(0, 2**62, types=(SearchRan,)))
+
+
+@pytest.fixture
+def service(var: Path, tmp_path: Path) -> Iterator[Service]:
+    shutil.copytree(var, tmp_path / "var")
+    found = Service(tmp_path / "var", tmp_path / "log")
+    yield found
+    if found.process.poll() is None:
+        os.killpg(found.process.pid, signal.SIGKILL)
+    found.process.wait()
+    found.process.stdout.close()
+
+
+def test_workers_that_are_stopped_have_stored_every_search(service):
+    service.search_all(200)
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(30) == 0
+    assert waiting_bytes(service.var / "spool") == 0
+    assert service.recorded() == [f"session-{n:04}" for n in range(200)]
+
+
+def test_workers_that_are_killed_lose_nothing_that_was_written(service):
+    service.search_all(100)
+    # whatever was answered is on disk some milliseconds later, in the spool or in the store
+    time.sleep(0.5)
+    os.killpg(service.process.pid, signal.SIGKILL)
+    service.process.wait()
+    assert service.recorded() == [f"session-{n:04}" for n in range(100)]
