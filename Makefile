@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARTICLES ?= articles
 PORT ?= 8000
 
-.PHONY: help install run test check lint types lock ranks clean
+.PHONY: help install run preview test check lint types lock ranks clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,6 +13,9 @@ install: .venv/installed  ## create .venv with the locked dependencies and the c
 
 run: install  ## index articles/ and serve on http://127.0.0.1:8000
 	@$(BIN)/kb serve --articles $(ARTICLES) --port $(PORT)
+
+preview: install  ## serve a branch as it will look, drafts included: make preview REF=my-branch
+	@$(BIN)/kb serve --articles $(ARTICLES) --ref $(or $(REF),HEAD) --port $(PORT)
 
 test: .venv/installed-dev  ## install what the tests need, then run all of them
 	@sh tests/install.sh

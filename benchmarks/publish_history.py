@@ -59,7 +59,7 @@ class Reader:
             try:
                 generation = self.live.current()
                 search(generation.snapshot(generation.locales[0], Audience.PUBLIC), Query(text="install"))
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is counted and shown
+            except Exception as error:  # whatever it is, it is counted and shown
                 self.failed += 1
                 print("reader:", repr(error))
             self.asked += 1
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--last", type=int, default=0, help="only so many commits, the latest")
     given = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="kb-history-"))
-    run(work, "clone", "--quiet", "--bare", "--end-of-options", str(Path(given.source).absolute()), "clone.git")
+    run(work, "clone", "--quiet", "--bare", "--", str(Path(given.source).absolute()), "clone.git")
     source = str(work / "clone.git")
     commits = run(work / "clone.git", "rev-list", "--first-parent", "--reverse", "HEAD").decode().split()
     commits = commits[-given.last :] if given.last else commits
@@ -99,15 +99,18 @@ def main() -> None:
             compared += 1
             same = same_as_rebuilt(source, commit, work / "var")
             wrong += not same
-            print(number, commit[:12], status.articles, "same as rebuilt" if same else "DIFFERS", status.steps)
+            verdict = "same as rebuilt" if same else "DIFFERS"
+            print(number, commit[:12], status.articles, verdict, status.steps)
         sys.stdout.flush()
     assert reader is not None
     reader.stop.set()
     reader.thread.join()
     rest = sorted(seconds[1:]) or seconds
-    print(f"{len(seconds)} publishes; searchable after: first {seconds[0]:.2f} s, then "
-          f"p50 {statistics.median(rest):.2f} s, p95 {rest[int(0.95 * (len(rest) - 1))]:.2f} s, max {rest[-1]:.2f} s")  # fmt: skip
-    print(f"{compared} compared with a rebuild, {wrong} wrong; {reader.asked} searches meanwhile, {reader.failed} failed")
+    p95 = rest[int(0.95 * (len(rest) - 1))]
+    print(f"{len(seconds)} publishes, seconds until searchable: {seconds[0]:.2f} the first, then "
+          f"p50 {statistics.median(rest):.2f}, p95 {p95:.2f}, max {rest[-1]:.2f}")  # fmt: skip
+    print(f"{compared} compared with a rebuild, {wrong} wrong")
+    print(f"{reader.asked} searches meanwhile, {reader.failed} failed")
     shutil.rmtree(work, ignore_errors=True)
     sys.exit(1 if wrong or reader.failed else 0)
 

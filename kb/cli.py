@@ -120,12 +120,13 @@ def serve(
     ref: str | None,
 ) -> None:  # fmt: skip
     """Serve the help center. With --articles the index is built or updated first."""
-    from kb import publish_cli  # git and gunicorn are not needed by the other commands
-    from kb import serve as server
+    from kb import serve as server  # gunicorn is not needed by the other commands
 
     settings = server.load_settings(workers)
     server.check_address(host, port)
     if ref is not None:
+        from kb import publish_cli
+
         with publish_cli.preview(settings, articles, ref, locale) as folder:
             server.serve(folder, host, port, settings, locale, server.Made(preview=ref))
         return

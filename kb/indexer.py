@@ -337,9 +337,7 @@ def _version(article: Article) -> tuple[Audience, str]:
     return article.audience, article.digest
 
 
-def _name(
-    tree: Tree, wanted: Sequence[Article], media: Media, past: Past, following: datetime | None
-) -> str:
+def _name(tree: Tree, wanted: Sequence[Article], media: Media, past: Past, following: datetime | None) -> str:
     """`<commit or digest of the articles>-<digest of all that the generation is made of>`."""
     content = _digest(article.digest for article in wanted)
     site = [repr(tree.site), repr(tree.synonyms), repr(sorted(media.items()))]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 from databases import cluster, empty_url, postgres_server, sqlite_store, store
+from hypothesis import settings
 
 from kb.content.tree import read_tree
 from kb.index.generation import Generation, live_folder
@@ -18,6 +19,10 @@ from kb.model import Audience, Tree
 
 __all__ = ["cluster", "empty_url", "postgres_server", "sqlite_store", "store"]
 """Fixtures that every folder of tests may ask for."""
+
+# a busy machine is no failure
+settings.register_profile("kb", deadline=None)
+settings.load_profile("kb")
 
 BUNDLED = Path(__file__).parents[1] / "articles"
 

@@ -158,7 +158,7 @@ def _dirty(connection: Connection, done: int, upto: int) -> Dirty:
     names = ("id", "type", "reader", "session", "search_id", "suggestion_id", "ticket")
     query = sa.select(*(facts.c[name] for name in names)).where(facts.c.seq > done, facts.c.seq <= upto)
     sessions, lone, searches, tickets = set[str](), set[str](), set[str](), set[str]()
-    for row in connection.execute(query):
+    for row in connection.execute(query).all():
         if row.reader != "customer" and row.type not in _TICKETS:
             continue
         named = row.search_id or row.suggestion_id
@@ -203,7 +203,7 @@ def _bodies(
         query = sa.select(facts.c.type, facts.c.body).where(column.in_(chunk))
         # as a literal, so that the planner sees that the index of those that have one will do
         query = query.where(column != sa.literal_column("''"))
-        for kind, body in connection.execute(query):
+        for kind, body in connection.execute(query).all():
             if not types or kind in types:
                 yield decode(body)
 

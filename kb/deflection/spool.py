@@ -104,7 +104,7 @@ class Spool:
         with self._changed:
             return self._changed.wait_for(self._is_empty, seconds)
 
-    def close(self, seconds: float = 5.0) -> None:
+    def close(self, seconds: float = 10.0) -> None:
         """Stop: what can be delivered in that time is, the rest stays in its files for the next process."""
         if self._threads and not self._failing:
             self.flush(seconds)
@@ -113,6 +113,11 @@ class Spool:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(seconds)
+        with self._changed:
+            stuck = len(self._queue) + self._writing
+            self._lost["queue"] += stuck
+        if stuck:
+            LOG.error("facts were lost: the disk did not take them in time", facts=stuck)
         self._count_lost()
         self._backlog.close()
 
@@ -142,8 +147,7 @@ class Spool:
                 if not written:
                     self._queue.extendleft(reversed(facts))
                     if self._stopping:
-                        self._lost["queue"] += len(self._queue)
-                        return
+                        return  # `close` counts them
                     self._changed.wait_for(lambda: self._stopping, self._bounds.first_wait)
                 self._changed.notify_all()
 

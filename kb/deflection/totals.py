@@ -152,7 +152,7 @@ def needs_of(connection: Connection, start: int, end: int, window_ms: int) -> It
     ticket = sa.case((inside, n.ticket), else_="")
     columns: tuple[Any, ...] = (n.locale, n.query, n.session, ticket, n.cause, n.article, n.zero, n.at)
     query = sa.select(*columns).where(n.started >= start, n.started < end, sa.or_(inside, n.zero == 1))
-    for row in connection.execute(query):
+    for row in connection.execute(query).all():
         yield Need(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6]), int(row[7]))
 
 

@@ -55,9 +55,7 @@ def fetch(source: Source, ref: str, var: Path, seconds: float) -> str:
     mirror = mirror_of(var)
     with writable(var):
         try:
-            mirror.fetch(
-                source.url, head=ref in ("", "HEAD") or ref.startswith(("HEAD", "@")), seconds=seconds
-            )
+            mirror.fetch(source.url, head=_of_head(ref), seconds=seconds)
         except GitFailed:
             if not _damaged(mirror):
                 raise
@@ -65,6 +63,11 @@ def fetch(source: Source, ref: str, var: Path, seconds: float) -> str:
             shutil.rmtree(mirror.folder, ignore_errors=True)
             mirror.fetch(source.url, head=True, seconds=seconds)
     return mirror.resolve(ref)
+
+
+def _of_head(ref: str) -> bool:
+    """Whether only the remote's HEAD may lead there: a checkout of CI often has no branch."""
+    return ref in ("", "HEAD") or ref.startswith(("HEAD", "@")) or bool(_COMMIT.fullmatch(ref))
 
 
 def _damaged(mirror: Mirror) -> bool:

@@ -93,9 +93,7 @@ class Replayed(Struct, frozen=True, kw_only=True):
         return not any(change.verdict in BAD for change in self.changes)
 
 
-def compare(
-    asked: Sequence[Asked], base: Generation, head: Generation, moved: Mapping[str, str]
-) -> Replayed:
+def compare(asked: Sequence[Asked], base: Generation, head: Generation, moved: Mapping[str, str]) -> Replayed:
     """`moved`: old key → present key, so that a rename is no loss."""
     changes = []
     for each in asked:
