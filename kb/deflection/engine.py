@@ -9,6 +9,7 @@ a power cut, which tickets need and facts, written in batches, hardly feel.
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -96,17 +97,35 @@ def _begin(connection: Connection) -> None:
 
 
 def create_file(url: URL) -> None:
-    """Makes SQLite's folder and file, readable by its owner alone; nothing for PostgreSQL."""
+    """Makes SQLite's folder and file, readable by its owner alone; nothing for PostgreSQL.
+
+    A file that is there is not even opened, nor may it be anywhere else in a process that uses it: closing
+    any descriptor of a file drops all its POSIX locks of the process. Another process then takes itself for
+    the last user and removes the log, with commits of ours in it (sqlite.org/howtocorrupt.html, 2.2; seen:
+    36 of 200 facts lost). So the new file is closed before it has its name.
+    """
     if url.get_backend_name() != "sqlite" or str(url.database).startswith("file:"):
         return
     path = Path(str(url.database))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if not path.exists():
+            _leave_empty(path)
     except PermissionError as error:
         raise errors.StoreReadOnly(f"{path}: cannot be written: {error.strerror}") from None
     except OSError as error:
         raise errors.StoreUnavailable(f"{path}: cannot be opened: {error.strerror}") from None
+
+
+def _leave_empty(path: Path) -> None:
+    draft = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return  # another process was faster
+    finally:
+        draft.unlink()
 
 
 @contextmanager

@@ -192,3 +192,31 @@ def test_a_store_that_was_opened_before_a_fork_is_opened_anew_in_the_child(store
     assert os.waitpid(child, 0)[1] == 0
     assert store.append(facts[2:]) == 1
     assert len(list(store.facts(*EVER))) == 3
+
+
+HOLDER = """
+    import sys
+    from kb.deflection.store import EventStore
+    with EventStore(sys.argv[1]) as store:
+        store.migrate()
+        print("open", flush=True)
+        sys.stdin.readline()
+        # closing the last connection of a database removes its log
+"""
+
+
+def test_migrating_again_does_not_drop_the_locks_of_connections_that_are_open(tmp_path):
+    """Closing any descriptor of SQLite's file would: another process then removes the log with our commits."""
+    url = database_url(tmp_path)
+    with EventStore(url) as store:
+        store.migrate()
+        command = [sys.executable, "-c", textwrap.dedent(HOLDER), url]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout.readline() == "open\n"
+            with store.reading() as held:
+                held.execute(sa.text("SELECT count(*) FROM facts"))
+            store.migrate()
+            other.communicate("\n")
+        assert store.append([searched(1), searched(2)]) == 2
+        with EventStore(url) as later:
+            assert len(list(later.facts(*EVER))) == 2
