@@ -26,8 +26,7 @@ from kb.text import japanese
 from kb.text.analyze import japanese_only
 from kb.text.normalize import clean_query, fold
 
-NOTHING = {"compound": 0.0, "synonym": 0.0, "question": 0.0, "bigram": 0.0, "reading": 0.0, "reading_kana": 0.0,
-           "fourgram": 0.0, "kana_word": 1.0, "lexicon": 0.0, "near": 0.0, "begun": 0.0}  # fmt: skip
+NOTHING = dict.fromkeys(Weights.__struct_fields__, 0.0) | {"kana_word": 1.0}
 STEPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("words", ()),
     ("+ compounds", ("compound",)),

@@ -65,8 +65,14 @@ def main() -> None:
         size = sum(p.stat().st_size for p in (root / "var").rglob("*") if p.is_file())
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         print(done.stdout.strip())
-        print(json.dumps({"sections": args.sections, "seconds": round(seconds, 1), "sections_per_s": round(args.sections / seconds),
-                          "peak_mb_of_largest_process": round(peak), "var_mb": round(size / 1e6)}))  # fmt: skip
+        figures = {
+            "sections": args.sections,
+            "seconds": round(seconds, 1),
+            "sections_per_s": round(args.sections / seconds),
+            "peak_mb_of_largest_process": round(peak),
+            "var_mb": round(size / 1e6),
+        }
+        print(json.dumps(figures))
 
 
 if __name__ == "__main__":

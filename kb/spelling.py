@@ -17,8 +17,6 @@ from kb.vocabulary import near, read_kana
 
 _LATIN_RUN = re.compile(r"[a-z][a-z'\-]*")
 _KANA_RUN = re.compile(r"[\u3041-\u3096\u30fc]+")
-_COVERED = 0.5
-"""Share of the kana behind Latin letters that must be words of the index; else any letters make some word."""
 _MAX_TRIED = 12
 """Words of a query that are tried; a whole sentence of unknown words is not a typo."""
 
@@ -57,7 +55,7 @@ def _known(snapshot: Snapshot, word: str) -> bool:
 def _as_romaji(snapshot: Snapshot, word: str) -> str | None:
     """henkin → 返金"""
     kana = romaji_to_hiragana(word) if len(word) > 3 else None
-    return _kana_words(snapshot, kana, _COVERED) if kana else None
+    return _kana_words(snapshot, kana) if kana else None
 
 
 def _as_kana(snapshot: Snapshot, word: str) -> str | None:
@@ -73,7 +71,7 @@ def _as_letters(snapshot: Snapshot, word: str) -> str | None:
 def _as_kana_keys(snapshot: Snapshot, word: str) -> str | None:
     """^ygy → へんきん → 返金: a kana keyboard's keys, read as Latin."""
     kana = kana_keyboard(word)
-    return _kana_words(snapshot, kana, _COVERED) if kana else None
+    return _kana_words(snapshot, kana) if kana else None
 
 
 def _as_letter_keys(snapshot: Snapshot, word: str) -> str | None:
@@ -94,13 +92,11 @@ def _is_word(snapshot: Snapshot, letters: str, typed: str) -> bool:
     )
 
 
-def _kana_words(snapshot: Snapshot, kana: str, covered: float = 0.0) -> str | None:
-    """Kana with every reading that the index knows written as the index writes it.
-
-    None when they make up no more than the share `covered` of it.
-    """
+def _kana_words(snapshot: Snapshot, kana: str) -> str | None:
+    """Kana with every reading that the index knows written as the index writes it; None for none."""
     out: list[str] = []
-    position = read = 0
+    changed = False
+    position = 0
     for run in _KANA_RUN.finditer(kana):
         out.append(kana[position : run.start()])
         position = run.start()
@@ -108,12 +104,12 @@ def _kana_words(snapshot: Snapshot, kana: str, covered: float = 0.0) -> str | No
             out.append(kana[position : run.start() + start])
             # of words that sound alike, the one that stands in most sections
             out.append(snapshot.surface(terms[0]))
-            read += end - start
+            changed = True
             position = run.start() + end
         out.append(kana[position : run.end()])
         position = run.end()
     out.append(kana[position:])
-    return "".join(out) if read > covered * len(kana) else None
+    return "".join(out) if changed else None
 
 
 def _as_typo(snapshot: Snapshot, word: str) -> str | None:

@@ -10,9 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-ARTICLES = click.option(
-    "--articles", type=click.Path(path_type=Path), help="Folder of Markdown articles."
-)
+ARTICLES = click.option("--articles", type=click.Path(path_type=Path), help="Folder of Markdown articles.")
 VAR = click.option(
     "--var",
     type=click.Path(path_type=Path),

@@ -208,6 +208,12 @@ def test_a_mark_takes_the_marks_of_its_last_character_along(make_index: MakeInde
     assert marked(found) == [KEYCAP, "e\u0301te\u0301"]
 
 
+def test_a_script_whose_vowels_are_marks_is_marked_in_whole_syllables(make_index: MakeIndex) -> None:
+    snapshot = make_index({"en/a.md": "# สวัสดี ok\n\nSay สวัสดี or नि ok.\n"}).snapshot("en")
+    assert marked(hit(snapshot, "สวัสดี नि").snippet) == ["สวัสดี", "नि"]
+    assert marked_title(hit(snapshot, "สวัสดี")) == ["สวัสดี"]
+
+
 PIECES = [
     "ペリカン", "灯台", "gull ", "、", "。", "\n\n", " ", "あ", "漢字", "word ", FAMILY, FLAG, KEYCAP, WAVE,
     "e\u0301", "か\u3099", "ｶﾞ", "𠮷", "x" * 50, "語" * 30, "ﾍﾟﾘｶﾝ", "w\u0301o\u0301", "葛\U000e0100",

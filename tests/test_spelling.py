@@ -16,6 +16,7 @@ from kb.spelling import candidates
         ("HENKIN", "返金"),
         ("ｈｅｎｋｉｎ", "返金"),
         ("henkin no kigen", "返金 no 期限"),
+        ("henkinshitainodesuga", "返金したいのですが"),
         ("へんきんのきげん", "返金の期限"),
         ("^ygy", "返金"),
         ("ぱっsをrd", "password"),

@@ -38,7 +38,7 @@ _ROBOT = re.compile(
     re.IGNORECASE,
 )
 """What calls itself a robot. Libraries (curl, python-requests) are not here: a program of the site's owner
-uses them, too; without a session of their own they leave acts that nobody can join. Cubot makes telephones."""
+uses them, too; without a session they leave acts that nobody can join. Cubot makes telephones."""
 
 
 class Visitor(Struct, frozen=True, kw_only=True):

@@ -85,6 +85,9 @@ def test_what_carries_no_meaning_leaves_no_tokens(text: str) -> None:
 
 
 def test_a_compound_stands_before_its_words() -> None:
+    assert [(token.term, token.compound) for token in analyze("㍿").tokens] == [
+        ("株式会社", True), ("株式", False), ("会社", False),
+    ]  # fmt: skip
     tokens = analyze("関西国際空港のWi-Fi").tokens
     assert [(token.term, token.compound) for token in tokens] == [
         ("関西国際空港", True), ("関西", False), ("国際", False), ("空港", False),

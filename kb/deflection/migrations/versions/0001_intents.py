@@ -1,5 +1,7 @@
 """What reports are made of: derived from facts, rebuilt by `kb report --rebuild`."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,11 +11,11 @@ branch_labels = None
 depends_on = None
 
 
-def _texts(*names: str) -> list[sa.Column]:
+def _texts(*names: str) -> list[sa.Column[Any]]:
     return [sa.Column(name, sa.Text, nullable=False) for name in names]
 
 
-def _numbers(*names: str) -> list[sa.Column]:
+def _numbers(*names: str) -> list[sa.Column[Any]]:
     return [sa.Column(name, sa.BigInteger, nullable=False) for name in names]
 
 
