@@ -40,7 +40,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "desk_wrong",
-        _key("id"), *_texts("ticket"), *_numbers("at"), *_texts("locale", "article", "commit", "owner", "note"),
+        _key("id"), *_texts("ticket"), *_numbers("at"),
+        *_texts("locale", "article", "commit", "owner", "note"),
     )  # fmt: skip
     op.create_table("desk_signature", _key("digest"), *_numbers("at"))
     for table, *columns in (
