@@ -17,9 +17,8 @@ Serving never imports this module.
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -35,12 +34,13 @@ from kb.content.redirects import declared
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.index import durable, kept, store
 from kb.index import generation as generations
+from kb.index.changes import Changes, compare, gone_of, indexable, name_of, next_change_of
 from kb.index.compile import compile_snapshot
 from kb.index.generation import Generation, Media, SiteState, locale_folder
 from kb.index.records import Analysed, records_of
-from kb.index.schema import encode, fingerprint
+from kb.index.schema import encode
 from kb.index.snapshot import Snapshot
-from kb.model import Article, Audience, Past, Status, Tree
+from kb.model import Article, Audience, Past, Tree
 from kb.processes import pool
 from kb.text.analyze import analyze
 from kb.text.synonyms import cut_groups
@@ -69,27 +69,6 @@ class Summary(Struct, frozen=True, kw_only=True):
     seconds: float
     rebuilt_because: str = ""
     """Why the previous index could not be continued."""
-
-
-class Changes(Struct, frozen=True, kw_only=True):
-    """How the wanted articles differ from those of the previous generation."""
-
-    fresh: tuple[Article, ...]
-    """New or changed; ordered by audience and locale, as they are written."""
-    gone: frozenset[str]
-    """Keys that no longer are."""
-    withdrawn: frozenset[str]
-    """Locales where an article that was public no longer is, be it gone or for agents only."""
-
-    @property
-    def stale(self) -> set[str]:
-        """Keys whose documents are deleted, wherever they are."""
-        return {article.key for article in self.fresh} | self.gone
-
-    @property
-    def locales(self) -> set[str]:
-        """Those that something changed in."""
-        return {key.partition("/")[0] for key in self.stale}
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -152,9 +131,11 @@ class Prepared:
         with store.writable(self._var):
             if not self.summary.unchanged:
                 store.switch(self._var, self.folder)
-        with suppress(OSError):  # the switch is done; what stays is removed next time
+        # the switch is done: what fails from here on does not undo it, and is made good next time
+        with suppress(OSError):
             if keep:
                 kept.add(self._var, self.folder)
+        with suppress(OSError):
             store.prune(self._var)
 
 
@@ -174,11 +155,11 @@ def prepare(
     with store.locked(var):
         with store.writable(var):
             previous, reason = _previous(var, rebuild)
-            wanted, left_out = _indexable(tree, now)
-            changes = _compare(wanted, previous)
+            wanted, left_out = indexable(tree, now)
+            changes = compare(wanted, previous)
             media = store.store_media(Path(tree.root), tree.media, var)
-            following = _next_change(tree, now)
-            name = _name(tree, wanted, media, past, following)
+            following = next_change_of(tree, now)
+            name = name_of(tree, wanted, media, past, following)
             unchanged = previous is not None and previous.name == name
             job = Job(
                 tree=tree,
@@ -269,7 +250,7 @@ def _make(job: Job, processes: int) -> None:
     store.seal(job.var, job.folder, job.name, job.tree.commit, previous)
 
 
-# ---------------------------------------------------------------- previous, compare
+# ---------------------------------------------------------------- previous
 
 
 def _previous(var: Path, rebuild: bool) -> tuple[Generation | None, str]:
@@ -296,71 +277,6 @@ def known_articles(var: Path) -> Callable[[str, str], Article | None]:
         return article if article is not None and article.digest == digest else None
 
     return find
-
-
-def _indexable(tree: Tree, now: datetime) -> tuple[list[Article], dict[str, int]]:
-    """Published articles whose time has come, by key; and how many are none, by reason."""
-    wanted: list[Article] = []
-    left_out: dict[str, int] = {}
-    for article in tree.articles:
-        if article.status is not Status.PUBLISHED:
-            reason = article.status.value
-        elif article.publish_at and article.publish_at > now:
-            reason = "not yet published"
-        elif article.unpublish_at and article.unpublish_at <= now:
-            reason = "no longer published"
-        else:
-            wanted.append(article)
-            continue
-        left_out[reason] = left_out.get(reason, 0) + 1
-    return wanted, left_out
-
-
-def _compare(wanted: Sequence[Article], previous: Generation | None) -> Changes:
-    old = {article.key: article for article in previous.articles()} if previous else {}
-    new = {article.key: article for article in wanted}
-    public = {key for key, article in old.items() if article.audience is Audience.PUBLIC}
-    still = {key for key, article in new.items() if article.audience is Audience.PUBLIC}
-    fresh = [
-        article
-        for article in wanted
-        if article.key not in old or _version(old[article.key]) != _version(article)
-    ]
-    return Changes(
-        fresh=tuple(sorted(fresh, key=lambda article: (list(Audience).index(article.audience), article.key))),
-        gone=frozenset(old.keys() - new.keys()),
-        withdrawn=frozenset(key.partition("/")[0] for key in public - still),
-    )
-
-
-def _version(article: Article) -> tuple[Audience, str]:
-    return article.audience, article.digest
-
-
-def _name(tree: Tree, wanted: Sequence[Article], media: Media, past: Past, following: datetime | None) -> str:
-    """`<commit or digest of the articles>-<digest of all that the generation is made of>`."""
-    content = _digest(article.digest for article in wanted)
-    site = [repr(tree.site), repr(tree.synonyms), repr(sorted(media.items()))]
-    old = [repr(sorted(each.items())) for each in (past.moved, _gone(tree, past))]
-    inputs = _digest([fingerprint(), content, *site, *old, str(following)])
-    return f"{tree.commit[:12] or content[:12]}-{inputs[:8]}"
-
-
-def _digest(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _gone(tree: Tree, past: Past) -> dict[str, str]:
-    """Titles of public articles that were archived or deleted, by key."""
-    archived = (a for a in tree.articles if a.status is Status.ARCHIVED and a.audience is Audience.PUBLIC)
-    gone = past.gone | {article.key: article.title for article in archived}
-    return {key: title for key, title in gone.items() if key not in past.moved}
-
-
-def _next_change(tree: Tree, now: datetime) -> datetime | None:
-    published = [article for article in tree.articles if article.status is Status.PUBLISHED]
-    times = [time for each in published for time in (each.publish_at, each.unpublish_at) if time]
-    return min((time for time in times if time > now), default=None)
 
 
 # ---------------------------------------------------------------- write
@@ -413,7 +329,7 @@ def _describe(job: Job) -> None:
     state = SiteState(
         site=job.tree.site,
         locales=job.locales,
-        gone=_gone(job.tree, job.past),
+        gone=gone_of(job.tree, job.past),
         moved=job.past.moved,
         next_change=job.next_change,
         synonyms=cut_groups(job.tree.synonyms),

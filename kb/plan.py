@@ -158,8 +158,9 @@ def _loose(snapshot: Snapshot, tokens: Iterable[Token], text: str, weights: Weig
     return loose
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=128)
 def analyze_query(text: str) -> Analysis:
+    """Kept for the next page of the same query; 128 of the longest take 15 MB."""
     return analyze(text)
 
 

@@ -211,6 +211,19 @@ def test_a_locale_may_come_and_go(root: Path, var: Path, tmp_path: Path) -> None
     assert answers(live(var)) == scratch(root, tmp_path / "scratch")
 
 
+def test_locales_of_one_language_are_kept_apart(tmp_path: Path, var: Path) -> None:
+    files = {
+        f"{locale}/{name}.md": f"# {locale} {name}\n\nHoliday.\n"
+        for locale in ("en", "en-GB", "en-US")
+        for name in "abc"
+    }
+    root = write(tmp_path / "articles", {"kb.yml": "locales: [en, en-GB, en-US]\n", **files})
+    index(root, var)
+    for locale in ("en", "en-GB", "en-US"):
+        assert found(live(var), locale, "holiday") == ["a", "b", "c"]
+        assert live(var).snapshot(locale, PUBLIC).article(0).title == f"{locale} a"
+
+
 def test_an_article_is_found_from_its_day_on_until_its_last(tmp_path: Path, var: Path) -> None:
     day = timedelta(days=1)
     times = {"past": datetime.now(UTC) - day, "future": datetime.now(UTC) + day}

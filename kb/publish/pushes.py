@@ -106,8 +106,9 @@ def read(header: Header, body: bytes, digest: str) -> Push:
 
 
 def _object(header: Header, body: bytes) -> dict[str, Any]:
-    """GitHub sends a form unless it is told otherwise."""
-    if header("Content-Type").startswith("application/x-www-form-urlencoded"):
+    """GitHub sends a form unless it is told otherwise; others say so of what is none."""
+    form = header("Content-Type").startswith("application/x-www-form-urlencoded")
+    if form and body.startswith(b"payload="):
         with suppress(ValueError, UnicodeError):
             body = parse_qs(body.decode(), max_num_fields=5).get("payload", [""])[0].encode()
     try:

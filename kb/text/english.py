@@ -173,7 +173,7 @@ LONGEST = 64
 """Letters of a term; more is no word but an encoded image, and the beginning tells it from others."""
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def term(word: str) -> str:
     """The index term of one folded word; empty when nothing is left."""
     if word.endswith("'s"):

@@ -132,20 +132,21 @@ def _word(morpheme: object, offset: int) -> tuple[str, int, int, str, bool]:
     normal = morpheme.normalized_form()  # type: ignore[attr-defined]
     reading = morpheme.reading_form()  # type: ignore[attr-defined]
     return (
-        term(normal),
+        term(normal[:LONGEST]),
         offset + morpheme.begin(),  # type: ignore[attr-defined]
         offset + morpheme.end(),  # type: ignore[attr-defined]
-        _hiragana(reading),
+        # nothing long is remembered: a reader may type it
+        _hiragana(reading) if len(reading) <= LONGEST else to_hiragana(reading),
         pos[0] not in _FUNCTION and normal not in _LIGHT,
     )
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def _hiragana(reading: str) -> str:
     return to_hiragana(reading) if reading != "キゴウ" else ""
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def term(normal: str) -> str:
     """The index term of a normalised form: katakana folds to hiragana, so that ゴミ finds ごみ."""
-    return to_hiragana(normal).lower()[:LONGEST]
+    return to_hiragana(normal).lower()

@@ -8,7 +8,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -125,20 +127,23 @@ AS_NOBODY = """
 """
 
 
-def test_a_read_only_file_can_be_read_and_says_so_when_written(sqlite_store, tmp_path):
-    sqlite_store.append([searched(1)])
-    sqlite_store.close()
-    file = tmp_path / "var/kb.sqlite3"
-    with sqlite3.connect(file) as raw:
+def test_a_read_only_file_can_be_read_and_says_so_when_written():
+    # not in pytest's folder, which other runs of pytest close to other users
+    with tempfile.TemporaryDirectory(prefix="kb-read-only-") as name:
+        folder = Path(name)
+        url, other = (database_url(folder / each) for each in ("var", "other"))
+        with EventStore(url) as store:
+            store.migrate()
+            store.append([searched(1)])
+        raw = sqlite3.connect(folder / "var/kb.sqlite3")
         raw.execute("PRAGMA journal_mode=DELETE")  # WAL needs a folder that can be written
-    raw.close()
-    file.chmod(0o444)
-    for folder in (file.parent, *list(file.parents)[: len(file.parents) - 1]):
-        folder.chmod(folder.stat().st_mode | 0o055)
-    file.parent.chmod(0o555)
-    command = [sys.executable, "-c", textwrap.dedent(AS_NOBODY), database_url(tmp_path / "var")]
-    command.append(database_url(tmp_path / "other"))
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+        raw.close()
+        (folder / "var/kb.sqlite3").chmod(0o444)
+        (folder / "var").chmod(0o555)
+        folder.chmod(0o755)
+        command = [sys.executable, "-c", textwrap.dedent(AS_NOBODY), url, other]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        (folder / "var").chmod(0o755)
     # nothing is to be migrated, so nothing is written
     assert done.stdout.split() == ["done", "StoreReadOnly", "1"], done.stderr[-2000:]
 

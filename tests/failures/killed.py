@@ -21,15 +21,18 @@ from kb.index.generation import LiveIndex
 CALLS = frozenset({"open", "os.mkdir", "os.link", "os.rename", "os.remove", "os.rmdir", "os.chmod"})
 
 
-def count_calls(root: Path, var: Path, at: int, said: Connection) -> None:
-    """Build; SIGKILL at call number `at` that concerns `var`. At the end sends how many there were."""
+def count_calls(root: Path, var: Path, at: int | str, said: Connection) -> None:
+    """Build; SIGKILL at call number `at` that concerns `var`, or that names the file `at`.
+
+    At the end sends how many there were.
+    """
     calls = 0
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal calls
         if event in CALLS and str(arguments[0]).startswith(str(var)):
             calls += 1
-            if calls == at:
+            if at in (calls, Path(str(arguments[0])).name):
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)

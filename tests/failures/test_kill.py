@@ -12,7 +12,7 @@ import pytest
 from trees import SHOP, answers, folders, index, live, write
 
 from failures.killed import build_with_helpers, count_calls, search_until_told
-from kb.index.generation import index_root
+from kb.index.generation import index_root, manifest_file
 from kb.indexer import POOL_FROM
 from kb.model import Audience
 
@@ -76,6 +76,25 @@ def test_a_builder_killed_ten_times_never_disturbs_a_reader_and_leaves_nothing(
     assert folders(var) == folders(var, Audience.AGENT)
     assert len(folders(var)) <= 2
     assert {path.name for path in index_root(var).iterdir()} == {"public", "agent", "current", "lock"}
+
+
+def test_a_generation_that_was_whole_but_never_live_is_removed_by_the_next_build(
+    tmp_path: Path, processes: ForkServerContext
+) -> None:
+    root, var = tree(tmp_path), tmp_path / "var"
+    index(root, var)
+    before = live(var).folder
+    write(root, {"en/shipping.md": "# Shipping overseas\n\nBy balloon.\n"})
+    builder = processes.Process(target=count_calls, args=(root, var, "current.new", processes.Pipe()[1]))
+    builder.start()
+    builder.join()
+    assert builder.exitcode == -signal.SIGKILL
+    assert live(var).folder == before
+    (killed,) = folders(var) - {before}
+    assert manifest_file(var, killed).exists()
+    write(root, SHOP)
+    assert index(root, var).unchanged
+    assert folders(var) == folders(var, Audience.AGENT) == {before}
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")

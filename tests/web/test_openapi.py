@@ -55,7 +55,7 @@ def test_every_address_of_the_api_is_described_and_nothing_else(client, var):
     }
     described = {each.path for each in OPERATIONS}
     # a help desk's hook has the shape of its source
-    hooks = {"/api/v1/hooks/tickets/{source}"}
+    hooks = {"/api/v1/hooks/tickets/{source}", "/api/v1/hooks/git"}
     behind = {"/api/v1/articles/{locale}/{id}/related", "/api/v1/articles/{locale}/{id}/feedback"}
     assert described == served - hooks | behind
 

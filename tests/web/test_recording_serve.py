@@ -70,17 +70,17 @@ def service(var: Path, tmp_path: Path) -> Iterator[Service]:
 
 
 def test_workers_that_are_stopped_have_stored_every_search(service):
-    service.search_all(200)
+    service.search_all(80)
     service.process.send_signal(signal.SIGTERM)
     assert service.process.wait(30) == 0
     assert waiting_bytes(service.var / "spool") == 0
-    assert service.recorded() == [f"session-{n:04}" for n in range(200)]
+    assert service.recorded() == [f"session-{n:04}" for n in range(80)]
 
 
 def test_workers_that_are_killed_lose_nothing_that_was_written(service):
-    service.search_all(100)
+    service.search_all(60)
     # whatever was answered is on disk some milliseconds later, in the spool or in the store
     time.sleep(0.5)
     os.killpg(service.process.pid, signal.SIGKILL)
     service.process.wait()
-    assert service.recorded() == [f"session-{n:04}" for n in range(100)]
+    assert service.recorded() == [f"session-{n:04}" for n in range(60)]
