@@ -99,6 +99,11 @@ class Spool:
         """Bytes on disk that are not in the store yet, of all processes of this machine."""
         return waiting_bytes(self._folder)
 
+    def settle(self, seconds: float) -> bool:
+        """Wait until nothing is left in memory only; False when something is after so long."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._queue and not self._writing, seconds)
+
     def flush(self, seconds: float) -> bool:
         """Wait until the store has everything; False when it has not after so long."""
         with self._changed:

@@ -12,8 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from kb import __version__
+from kb.deflection import shape
 from kb.web import event_shapes, shapes
 from kb.web.answers import JSON, PROBLEM
+from kb.web.reports import ReportParams
 
 REF = "#/components/schemas/{name}"
 
@@ -60,6 +62,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("/api/v1/tickets/{ticket}/articles", "markArticle",
               "An agent says what an article was to a ticket.",
               shapes.MarkAnswer, None, (400, 401, 403, 415, 422, 503), "post", shapes.ArticleMark, 201),
+    Operation("/api/v1/reports/deflection", "deflectionReport",
+              "Deflection as an interval beside its coverage, with rates, failures and gaps; CSV by Accept.",
+              shape.Report, ReportParams, (400, 401, 403, 503)),
+    Operation("/api/v1/reports/failures", "failuresReport",
+              "Searches that ended in tickets, by meaning, and why.",
+              shape.FailuresReport, ReportParams, (400, 401, 403, 503)),
+    Operation("/api/v1/reports/articles", "articlesReport", "Articles that are read before tickets.",
+              shape.ArticlesReport, ReportParams, (400, 401, 403, 503)),
     Operation("/healthz", "health", "Whether the process answers.", shapes.Health),
     Operation("/readyz", "ready", "Whether an index is live.", shapes.Readiness, None, (503,)),
     Operation("/version", "version", "Versions of the program and of what it serves.", shapes.Version),

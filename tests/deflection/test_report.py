@@ -309,7 +309,7 @@ def test_json_has_the_fields_of_the_contract(sqlite_store):
 def test_what_customers_typed_is_no_formula_in_a_spreadsheet(sqlite_store):
     query = '=HYPERLINK("http://x","返金")'
     sqlite_store.append(complaints(query, 5))
-    sources = Sources(sqlite_store=sqlite_store)
+    sources = Sources(store=sqlite_store)
     sources.catch_up()
     rows = list(csv.reader(io.StringIO(printing.failures_csv(report.failures(sources, MONTH)))))
     assert rows[1][:2] == ["failure", f"'{query}"]

@@ -112,8 +112,7 @@ def test_a_spool_that_is_full_keeps_the_oldest_and_counts_the_rest(folder, tmp_p
     facts = [searched(n) for n in range(100)]
     for fact in facts:
         spool.put(fact)
-        while spool._queue:  # one by one, so that the bound is met in the middle of nothing
-            time.sleep(0.0005)
+        assert spool.settle(SECONDS)  # one by one, so that the bound is met within 100 facts
     spool.close(0.2)
     kept = waiting_bytes(folder) // size
     assert 10 <= kept <= 20
@@ -226,7 +225,7 @@ def test_counters_that_cannot_be_read_begin_anew(folder):
 
 
 WRITER = """
-    import sys, time
+    import sys
     from pathlib import Path
     from kb.deflection.facts import FormOpened, new_id
     from kb.deflection.spool import Bounds, Spool
@@ -238,8 +237,7 @@ WRITER = """
     for number in range(1_000_000):
         spool.put(FormOpened(id=new_id(), at=number, session=sys.argv[3]))
         if number % 20 == 19:
-            while spool._queue or spool._writing:
-                time.sleep(0.0005)
+            assert spool.settle(60)
             print(number, flush=True)
 """
 
