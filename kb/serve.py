@@ -1,8 +1,8 @@
 """gunicorn, embedded: `serve` binds, starts the workers, ends when it is stopped. Called by `kb.cli`.
 
-The parent process opens no index and imports none of the application: each worker does so after the
-fork, because threads, locks and memory maps do not survive one, and prometheus-client decides while it
-is imported whether processes share their counters.
+The parent process opens nothing: each worker does so after the fork, because threads, locks and memory
+maps do not survive one. It imports the application's code once for all workers, but only when
+prometheus-client, which decides while it is imported whether processes share counters, was told so.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,8 +83,10 @@ def serve(
     configure_log(settings.log_level)
     secret = _secret(var, settings)
     with tempfile.TemporaryDirectory(prefix="kb-metrics-") as metrics:
-        # read by prometheus-client in the workers
+        # read by prometheus-client while it is imported
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        # code alone, nothing opened: imported once here, it is there in every worker after the fork
+        import_module("kb.api")
         say = f"kb is serving http://{shown}:{number}{settings.base_url.prefix} (Ctrl-C stops)"
         _Server(var, settings, locale or "", Path(metrics), listener, say, secret, made or Made()).run()
 
