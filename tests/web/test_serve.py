@@ -109,6 +109,16 @@ def test_it_says_where_it_serves_follows_new_generations_and_refuses_cleanly(run
     assert "Traceback" not in log
 
 
+def test_an_address_typed_in_japanese_is_read_as_it_is_meant(running):
+    service, _, _ = running
+    typed = "GET /api/v1/search?q=返金&locale=ja HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+    head, _, body = service.raw(typed).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert '"query":"返金"'.encode() in body
+    # bytes that are no UTF-8 stay an error
+    assert service.raw(typed.replace("返金".encode(), b"\xff\xfe")).startswith(b"HTTP/1.1 400 ")
+
+
 def test_it_waits_for_an_index_and_serves_it_when_it_comes(tmp_path):
     service = Running(tmp_path / "var", tmp_path / "log")
     try:
