@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from kb import tokens
+from kb.deflection import intents  # also makes the tables of the reports known, so that `forget` reaches them
 from kb.deflection.retention import DAY_MS
 from kb.deflection.spool import deliver_left
 from kb.deflection.store import EventStore, database_url
@@ -93,7 +94,11 @@ def prune(days: int | None, var: Path) -> None:
     settings = load()
     kept = settings.fact_days if days is None else days
     with open_store(var) as store:
-        deleted = store.prune(time.time_ns() // 1_000_000 - kept * DAY_MS)
+        before = time.time_ns() // 1_000_000 - kept * DAY_MS
+        deleted = store.prune(before)
+        with store.writing() as connection:
+            # whole days, as the store prunes them
+            intents.prune(connection, before - before % DAY_MS)
         click.echo(f"{deleted} facts older than {kept} days deleted, their daily counts kept")
         erased = records.erase(store, settings.ticket_days)
         click.echo(f"{erased} tickets emptied that were delivered {settings.ticket_days} days ago")
