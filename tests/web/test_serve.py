@@ -59,7 +59,11 @@ class Running:
         host, port = self.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=10) as connection:
             connection.sendall(request)
-            return connection.recv(65536)
+            answer = connection.recv(65536)
+            # head and body may come apart; a connection that is kept open ends after the first
+            while b"connection: close" in answer.lower() and (more := connection.recv(65536)):
+                answer += more
+            return answer
 
 
 @pytest.fixture
