@@ -9,7 +9,7 @@ import pytest
 
 from kb.content.tree import read_tree
 
-CORPORA = Path("/work/shared/corpora")
+CORPORA = Path(__file__).parents[3] / "shared/corpora"
 BUNDLED = Path(__file__).parents[2] / "articles"
 
 
