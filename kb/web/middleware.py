@@ -26,7 +26,7 @@ SECURITY_HEADERS = {
     # no inline script or style, nothing from other hosts, no frame around our pages
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     # the address of a search page holds what was typed: other sites must not get it
