@@ -115,7 +115,8 @@ def test_an_empty_box_is_no_mistake_but_a_broken_address_is(client):
 
 def test_what_was_typed_is_shown_as_text_only(client):
     text = page(client, "/ja/search", q='"><script>alert(1)</script>')
-    assert "<script" not in text
+    assert "<script>" not in text
+    assert "alert(1)&lt;/script&gt;" in text
 
 
 def test_an_article_shows_contents_date_of_the_site_and_translations(client):
