@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from kb.deflection.retention import DAY_MS
 from kb.deflection.store import EventStore
+from kb.desk.drafts import Draft
 from kb.desk.tables import ONCE, OUTBOX, TICKET, WRONG, now_ms
 from kb.errors import TicketNotFound
 
@@ -72,6 +73,16 @@ def wrong_articles(store: EventStore, limit: int = 100) -> list[Wrong]:
     with store.reading() as connection:
         rows = connection.execute(query).all()
     return [Wrong(**{name: getattr(row, name) for name in Wrong.__struct_fields__}) for row in rows]
+
+
+def words_of(store: EventStore, ticket: str) -> Draft | None:
+    """What the customer wrote, by our number or the desk's; None for another ticket, or once it is erased."""
+    ours = names_of(store, ticket)[0]
+    with store.reading() as connection:
+        row = connection.execute(sa.select(TICKET).where(TICKET.c.ticket == ours)).first()
+    if row is None or row.erased_at:
+        return None
+    return Draft(subject=row.subject, body=row.body, locale=row.locale)
 
 
 _AGAIN = {

@@ -36,7 +36,7 @@ def suggested(parts: Parts, shelf: Shelf, draft: Draft, author: Author) -> tuple
     """
     # a suggestion is for customers, whoever fills in the form
     public = Shelf(shelf.generation, Audience.PUBLIC, shelf.locale)
-    text = query_of(public.snapshot, _impersonal(draft.subject), _impersonal(draft.body))
+    text = impersonal_query(public, draft)
     results = run_search(public, Query(text=text, limit=SHOWN))[0] if text else _NOTHING
     query = scrub(draft.subject or draft.body[:200], names=True, shapes=parts.settings.order_shapes)
     holdout = in_holdout(author.session, parts.settings.holdout)
@@ -50,6 +50,11 @@ def suggested(parts: Parts, shelf: Shelf, draft: Draft, author: Author) -> tuple
         generation=shelf.generation.name, holdout=holdout,
     )  # fmt: skip
     return hits, fact
+
+
+def impersonal_query(shelf: Shelf, draft: Draft) -> str:
+    """What to search for a ticket, without what belongs to one person; empty when nothing is left."""
+    return query_of(shelf.snapshot, _impersonal(draft.subject), _impersonal(draft.body))
 
 
 def _impersonal(text: str) -> str:

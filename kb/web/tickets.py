@@ -116,21 +116,25 @@ class MarkArticle(Resource):
         if not _NUMBER.fullmatch(ticket):
             raise BadParameter("id", "must be 1 to 200 characters, none of them a control character")
         body = read_json(req, ArticleMark)
-        shelf = _shelf(req, self.parts, body.locale)
-        owner = _owner(shelf, body)
-        number = ticket.upper() if is_number(ticket.upper()) else ticket
-        told = {
-            "locale": shelf.locale, "article": body.article, "commit": shelf.generation.commit,
-            "owner": owner, "note": scrub(body.note, names=True, shapes=self.parts.settings.order_shapes),
-        }  # fmt: skip
-        store, clerk = desk_of(self.parts)
-        relation = Relation(body.relation)
-        known = mark(store, number, relation, told, author, sent="wrong" in clerk.kinds)
-        clerk.wake()
         resp.status = falcon.HTTP_201
-        send_json(resp, MarkAnswer(
-            ticket=number, relation=body.relation, article=body.article, commit=told["commit"], known=known
-        ))  # fmt: skip
+        send_json(resp, marked(req, self.parts, ticket, body, author))
+
+
+def marked(req: falcon.Request, parts: Parts, ticket: str, body: ArticleMark, author: Author) -> MarkAnswer:
+    """Store an agent's word; raises InvalidBody for an article or locale that there is not."""
+    shelf = _shelf(req, parts, body.locale)
+    owner = _owner(shelf, body)
+    number = ticket.upper() if is_number(ticket.upper()) else ticket
+    told = {
+        "locale": shelf.locale, "article": body.article, "commit": shelf.generation.commit,
+        "owner": owner, "note": scrub(body.note, names=True, shapes=parts.settings.order_shapes),
+    }  # fmt: skip
+    store, clerk = desk_of(parts)
+    known = mark(store, number, Relation(body.relation), told, author, sent="wrong" in clerk.kinds)
+    clerk.wake()
+    return MarkAnswer(
+        ticket=number, relation=body.relation, article=body.article, commit=told["commit"], known=known
+    )
 
 
 def _owner(shelf: Shelf, body: ArticleMark) -> str:
