@@ -1,4 +1,4 @@
-"""The commands about what is recorded: `kb token`, `kb forget`, `kb prune`. Put together in `kb.cli`."""
+"""The commands about what is recorded: `kb token`, `kb prune`. Put together in `kb.cli`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 from kb import tokens
-from kb.deflection import intents  # also makes the tables of the reports known, so that `forget` reaches them
+from kb.deflection import intents
 from kb.deflection.retention import DAY_MS
-from kb.deflection.spool import deliver_left
 from kb.deflection.store import EventStore, database_url
 from kb.desk import records
 from kb.settings import load
@@ -67,23 +66,6 @@ def revoke_token(token_id: str, var: Path) -> None:
     with open_store(var) as store:
         revoked = tokens.revoke(store, token_id)
         click.echo(f"revoked: {revoked.id} ({revoked.role.value}, {revoked.name})")
-
-
-@click.command()
-@click.option("--ticket", help="Number of a ticket, ours or the desk's.")
-@click.option("--session", help="Name of a session.")
-@_VAR
-def forget(ticket: str | None, session: str | None, var: Path) -> None:
-    """Erase everything that is stored of a ticket or of a session."""
-    if bool(ticket) == bool(session):
-        raise click.UsageError("give one of --ticket and --session")
-    with open_store(var) as store:
-        deliver_left(var / "spool", store)
-        if ticket:
-            deleted = sum(store.forget_ticket(name) for name in records.names_of(store, ticket))
-        else:
-            deleted = store.forget_session(session or "")
-        click.echo(f"{deleted} rows erased; backups keep theirs, see docs/deflection.md")
 
 
 @click.command()

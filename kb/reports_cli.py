@@ -1,4 +1,4 @@
-"""The commands `kb report` and `kb gap`; `kb.cli` adds them to its own.
+"""The commands `kb report`, `kb gap` and `kb forget`; `kb.cli` adds them to its own.
 
 Dates are those of the site's time zone. What the reports need beside the database is found below `--var`: the
 live index for today's answers, the articles' checkout or mirror for whether an article existed.
@@ -13,12 +13,13 @@ from pathlib import Path
 
 import click
 
-from kb.deflection import gaps, printing, report
+from kb.deflection import gaps, intents, printing, report
 from kb.deflection.failures import MIN_SESSIONS, Failures
 from kb.deflection.outcomes import WINDOW, WINDOWS
 from kb.deflection.periods import Period, period, zone_of
 from kb.deflection.report import Sources, spooled
 from kb.deflection.spool import deliver_left
+from kb.desk import records
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.index.generation import Generation, live_folder
 from kb.records_cli import open_store
@@ -102,6 +103,25 @@ def gap_command(
         click.echo("no missing article is known for this period", err=True)
 
 
+@click.command()
+@click.option("--ticket", help="Number of a ticket, ours or the desk's.")
+@click.option("--session", help="Name of a session.")
+@VAR
+@ARTICLES
+def forget(ticket: str | None, session: str | None, var: Path, articles: Path | None) -> None:
+    """Erase everything that is stored of a ticket or of a session; the reports count without it at once."""
+    if bool(ticket) == bool(session):
+        raise click.UsageError("give one of --ticket and --session")
+    with opened(var, articles) as sources:
+        existed = sources.library().existed
+        if session:
+            deleted = intents.forget(sources.store, existed, session=session)
+        else:
+            names = records.names_of(sources.store, ticket or "")
+            deleted = sum(intents.forget(sources.store, existed, ticket=name) for name in names)
+        click.echo(f"{deleted} rows erased; backups keep theirs, see docs/deflection.md")
+
+
 @contextmanager
 def opened(var: Path, articles: Path | None = None) -> Iterator[Sources]:
     """The store of a state folder and what else stands there; facts that a dead process left are taken in."""
@@ -118,7 +138,7 @@ def live(var: Path) -> Generation | None:
     try:
         return Generation(var, live_folder(var))
     except (IndexMissing, IndexDamaged, IndexMismatch) as error:
-        click.echo(f"kb: reporting without today's index: {error}", err=True)
+        click.echo(f"kb: without today's index: {error}", err=True)
         return None
 
 

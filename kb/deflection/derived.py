@@ -1,7 +1,7 @@
 """The tables that reports are read from, and the rows of an intent in them; `intents` fills them.
 
 Everything here can be thrown away and made again from facts. All of it goes with its session or ticket
-(`EventStore.forget_session`), and with the facts when they are pruned.
+(`intents.forget`), and with the facts when they are pruned.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ def _need_row(intent: Intent, search: Search, ticket: str, lag: int | None, verd
 
 
 def ticket_row(told: Iterable[TicketFiled]) -> Row:
-    """One ticket of all facts that tell of it."""
-    ordered = sorted(told, key=lambda fact: (fact.at, fact.id))
+    """One ticket of all facts that tell of it, the first first."""
+    ordered = list(told)
     first, known = ordered[0], [fact for fact in ordered if is_joinable(fact)]
     best = known[0] if known else first
     return {
@@ -158,9 +158,12 @@ def is_joinable(fact: TicketFiled) -> bool:
     return fact.joined and bool(fact.session or fact.search_id or fact.suggestion_id)
 
 
-def exposure_row(session: str, shown: list[SuggestionsShown], filed: Iterable[TicketFiled]) -> Row:
-    """By intention to treat: a session belongs to the holdout as soon as it was once left without."""
+def exposure_row(session: str, shown: list[SuggestionsShown], filed: Mapping[str, int]) -> Row:
+    """By intention to treat: a session belongs to the holdout as soon as it was once left without.
+
+    `filed`: its tickets and when each was first told of.
+    """
     at = min(fact.at for fact in shown)
-    after = {fact.ticket for fact in filed if fact.at >= at}
+    after = [ticket for ticket, first in filed.items() if first >= at]
     holdout = int(any(fact.holdout for fact in shown))
     return {"session": session, "at": at, "holdout": holdout, "tickets": len(after)}

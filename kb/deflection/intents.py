@@ -30,12 +30,12 @@ from kb.deflection.facts import (
     TicketFiled,
     decode,
 )
-from kb.deflection.joining import intents_of
+from kb.deflection.joining import by_ticket, intents_of
 from kb.deflection.store import EventStore
 from kb.deflection.tables import facts, marks
 from kb.deflection.triage import Existed
 
-VERSION = 1
+VERSION = 2
 """Of the rows; tables of another version are made anew."""
 STEP = 5000
 """Facts a transaction: on SQLite it holds the write lock for about 0.3 s, less than writers wait."""
@@ -92,6 +92,24 @@ def waiting(store: EventStore) -> int:
     with store.reading() as connection:
         newest = int(connection.scalar(sa.select(sa.func.max(facts.c.seq))) or 0)
         return max(0, newest - _mark(connection, "report_seq"))
+
+
+def forget(store: EventStore, existed: Existed, *, session: str = "", ticket: str = "") -> int:
+    """Erase a session or a ticket, facts and rows, in one transaction; returns the rows deleted.
+
+    What else stood in their intents is counted anew without them: a search whose ticket is erased has not
+    failed any more, and a ticket whose search is erased cannot be joined.
+    """
+    kind, name = ("session", session) if session else ("ticket", ticket)
+    with store.writing() as connection:
+        if store.dialect == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        dirty = _named_by(connection, facts.c[kind], name)
+        deleted = store.erase(connection, kind, name)
+        if _mark(connection, "report_seq"):
+            _make(connection, dirty, existed)
+    store.vacuum()
+    return deleted
 
 
 def prune(connection: Connection, before_ms: int) -> int:
@@ -154,11 +172,26 @@ def _step_end(connection: Connection, done: int, last: int) -> int:
 # ---------------------------------------------------------------- whose rows change
 
 
+_HEADS = tuple(
+    facts.c[name] for name in ("id", "type", "reader", "session", "search_id", "suggestion_id", "ticket")
+)
+
+
 def _dirty(connection: Connection, done: int, upto: int) -> Dirty:
-    names = ("id", "type", "reader", "session", "search_id", "suggestion_id", "ticket")
-    query = sa.select(*(facts.c[name] for name in names)).where(facts.c.seq > done, facts.c.seq <= upto)
+    """Of the facts that arrived between two places."""
+    query = sa.select(*_HEADS).where(facts.c.seq > done, facts.c.seq <= upto)
+    return _touched(connection, connection.execute(query).all())
+
+
+def _named_by(connection: Connection, column: sa.Column[Any], name: str) -> Dirty:
+    """Of the facts that name a session or ticket."""
+    query = sa.select(*_HEADS).where(column == name, column != sa.literal_column("''"))
+    return _touched(connection, connection.execute(query).all())
+
+
+def _touched(connection: Connection, rows: Iterable[Any]) -> Dirty:
     sessions, lone, searches, tickets = set[str](), set[str](), set[str](), set[str]()
-    for row in connection.execute(query).all():
+    for row in rows:
         if row.reader != "customer" and row.type not in _TICKETS:
             continue
         named = row.search_id or row.suggestion_id
@@ -240,12 +273,14 @@ def _make(connection: Connection, dirty: Dirty, existed: Existed) -> None:
 
 
 def _load(connection: Connection, dirty: Dirty) -> list[AnyFact]:
-    """All facts of the sessions, tickets that name their searches, and the searches that tickets name."""
+    """All facts of the sessions, all that tells of their tickets, and the searches that tickets name."""
     loaded = list(_bodies(connection, facts.c.session, dirty.sessions))
     for column in (facts.c.search_id, facts.c.suggestion_id, facts.c.id):
         loaded += [fact for fact in _bodies(connection, column, dirty.lone) if not fact.session]
     searches = _named(fact for fact in loaded if isinstance(fact, SearchRan | SuggestionsShown))
     loaded += _naming(connection, searches, ("TicketFiled",))
+    filed = {fact.ticket for fact in loaded if isinstance(fact, TicketFiled)}
+    loaded += _bodies(connection, facts.c.ticket, filed, ("TicketFiled",))
     named = _named(fact for fact in loaded if isinstance(fact, TicketFiled))
     return loaded + _naming(connection, named, _SEARCHES)
 
@@ -272,20 +307,19 @@ def _insert(connection: Connection, table: sa.Table, rows: Iterable[Row]) -> Non
 
 def _exposures(loaded: Iterable[AnyFact], sessions: Collection[str]) -> Iterator[Row]:
     shown: defaultdict[str, dict[str, SuggestionsShown]] = defaultdict(dict)
-    filed: defaultdict[str, list[TicketFiled]] = defaultdict(list)
-    for fact in loaded:
-        if fact.session in sessions and fact.reader is Reader.CUSTOMER:
-            if isinstance(fact, SuggestionsShown):
-                shown[fact.session][fact.id] = fact
-            elif isinstance(fact, TicketFiled) and fact.joined:
-                filed[fact.session].append(fact)
+    filed: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    ours = [fact for fact in loaded if fact.reader is Reader.CUSTOMER]
+    for fact in ours:
+        if fact.session in sessions and isinstance(fact, SuggestionsShown):
+            shown[fact.session][fact.id] = fact
+    for ticket, told in by_ticket(fact for fact in ours if isinstance(fact, TicketFiled)).items():
+        whose = next((fact.session for fact in told if fact.joined and fact.session), "")
+        filed[whose][ticket] = told[0].at
     for session, those in sorted(shown.items()):
         yield derived.exposure_row(session, list(those.values()), filed[session])
 
 
 def _tickets(connection: Connection, names: Collection[str]) -> Iterator[Row]:
-    told: defaultdict[str, list[TicketFiled]] = defaultdict(list)
-    for fact in _bodies(connection, facts.c.ticket, names, ("TicketFiled",)):
-        if isinstance(fact, TicketFiled) and fact.reader is Reader.CUSTOMER:
-            told[fact.ticket].append(fact)
-    return map(derived.ticket_row, told.values())
+    told = _bodies(connection, facts.c.ticket, names, ("TicketFiled",))
+    customers = [f for f in told if isinstance(f, TicketFiled) and f.reader is Reader.CUSTOMER]
+    return map(derived.ticket_row, by_ticket(customers).values())

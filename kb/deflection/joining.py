@@ -6,6 +6,9 @@
 
 Without a session nothing can be joined but by a search's id: such an intent is UNKNOWN until a ticket names
 it. What happens later never moves a ticket: the window is applied when outcomes are judged.
+
+Several facts may tell of one ticket (by the form, then by the desk; without a session, then with one): it is
+one ticket, filed when it was first told of, and joins by what names its search before what names a session.
 """
 
 from __future__ import annotations
@@ -183,14 +186,25 @@ def _join(tickets: Iterable[TicketFiled], groups: dict[str, Group]) -> None:
     for group in groups.values():
         if group.session:
             sessions[group.session].append(group)
-    for filed in tickets:
-        if filed.joined:
+    for ticket, told in by_ticket(tickets).items():
+        at = told[0].at
+        joined = [fact for fact in told if fact.joined]
+        naming = [fact for fact in joined if fact.search_id or fact.suggestion_id or fact.intent]
+        for filed in naming or joined[:1]:
             named = {owners.get(filed.search_id, ""), owners.get(filed.suggestion_id, "")}
             named |= {f"{filed.session}/{filed.intent}"} if filed.session and filed.intent else set()
             targets = [groups[key] for key in named if key in groups]
-            for group in targets or _latest(sessions.get(filed.session, ()), filed.at):
-                known = group.tickets.get(filed.ticket, filed.at)
-                group.tickets[filed.ticket] = min(known, filed.at)
+            mine = sessions.get(filed.session, ())
+            for group in targets or _latest(mine, at) or _latest(mine, filed.at):
+                group.tickets[ticket] = at
+
+
+def by_ticket(tickets: Iterable[TicketFiled]) -> dict[str, list[TicketFiled]]:
+    """What was told of each ticket, the first first."""
+    told: defaultdict[str, list[TicketFiled]] = defaultdict(list)
+    for filed in sorted(tickets, key=lambda fact: (fact.at, fact.id)):
+        told[filed.ticket].append(filed)
+    return told
 
 
 def _owners(groups: Iterable[Group]) -> Owners:

@@ -157,31 +157,25 @@ class EventStore:
             for row in connection.execute(query.execution_options(yield_per=1000)):
                 yield _fact("", row.body)
 
-    def forget_session(self, session: str) -> int:
-        """Erase a session from every table that has such a column; returns the rows deleted."""
-        return self._forget("session", session)
+    def erase(self, connection: Connection, kind: str, name: str) -> int:
+        """Erase a `session` or a `ticket` from every table that has such a column; returns the rows deleted.
 
-    def forget_ticket(self, ticket: str) -> int:
-        """Erase a ticket, and the suggestions for its draft, whose query is the draft's subject."""
-        return self._forget("ticket", ticket)
-
-    def _forget(self, kind: str, name: str) -> int:
+        A ticket takes along the suggestions for its draft, whose query is the draft's subject. Called by
+        `kb.deflection.intents.forget`, which also counts anew what stood beside them; `vacuum` afterwards.
+        """
         if not name:
             return 0  # the empty name stands for nobody: facts without a session are not one person's
         deleted = 0
-        with self.writing() as connection:
-            known = {"kind": kind, "digest": _digest(name), "at": time.time_ns() // 1_000_000}
-            connection.execute(self.insert(forgotten).values(known).on_conflict_do_nothing())
-            if kind == "ticket":
-                draft = sa.select(facts.c.suggestion_id)
-                draft = draft.where(facts.c.ticket == name, facts.c.suggestion_id != "")
-                shown = list(connection.scalars(draft))
-                deleted += connection.execute(
-                    sa.delete(facts).where(facts.c.suggestion_id.in_(shown))
-                ).rowcount
-            for table in _tables_with(connection, kind):
-                deleted += connection.execute(sa.delete(table).where(table.c[kind] == name)).rowcount
-        self.vacuum()
+        known = {"kind": kind, "digest": _digest(name), "at": time.time_ns() // 1_000_000}
+        connection.execute(self.insert(forgotten).values(known).on_conflict_do_nothing())
+        if kind == "ticket":
+            draft = sa.select(facts.c.suggestion_id)
+            draft = draft.where(facts.c.ticket == name, facts.c.suggestion_id != "")
+            shown = list(connection.scalars(draft))
+            drafts = sa.delete(facts).where(facts.c.suggestion_id.in_(shown))
+            deleted += connection.execute(drafts).rowcount
+        for table in _tables_with(connection, kind):
+            deleted += connection.execute(sa.delete(table).where(table.c[kind] == name)).rowcount
         return deleted
 
     def prune(self, before_ms: int) -> int:

@@ -1,7 +1,7 @@
 """The tables of the database, and nothing else: what `kb.deflection.migrations` must build up to.
 
 Times are epoch milliseconds UTC. A table with a column named `session` or `ticket` holds something about
-one person: `EventStore.forget_session` and `forget_ticket` delete its rows of that name without being told
+one person: `EventStore.erase` deletes its rows of that name without being told
 of the table, wherever it is declared. A test compares this list with what the migrations build.
 """
 

@@ -2,7 +2,7 @@
 
 The words of a ticket stand in `desk_ticket` and nowhere else, so that erasing them is one statement; other
 rows hold names, numbers and states. Every table that knows of a single ticket has a column `ticket`, by which
-`EventStore.forget_ticket` erases it (see `kb.deflection.tables`); the migration is 0002_desk.
+`EventStore.erase` deletes it (see `kb.deflection.tables`); the migration is 0002_desk.
 """
 
 from __future__ import annotations

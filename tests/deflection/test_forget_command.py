@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from kb.cli import cli
 from kb.deflection import intents
-from kb.deflection.facts import SearchRan, new_id
+from kb.deflection.facts import SearchRan, TicketFiled, new_id
 from kb.deflection.store import EventStore, database_url
 
 SECRET = "孔雀の羽根について"
@@ -46,3 +49,19 @@ def test_the_tables_of_the_reports_are_erased_with_the_facts(var: Path, command:
     )
     assert done.returncode == 0, done.stderr
     assert not held(var)
+
+
+def test_a_ticket_that_was_forgotten_has_failed_no_search_any_more(var: Path) -> None:
+    now = time.time_ns() // 1_000_000
+    common = {"at": now, "session": "session-two"}
+    search = SearchRan(id=new_id(), search_id="s2", query="返金", strict_hits=1, locale="ja", **common)
+    with EventStore(database_url(var, "")) as store:
+        store.append([search, TicketFiled(id=new_id(), ticket="T-1", search_id="s2", **common)])
+    runner = CliRunner()
+    report = ["report", "--var", str(var), "--articles", str(var), "--format", "json"]
+    assert json.loads(runner.invoke(cli, report).stdout)["outcomes"]["failed"] == 1
+    done = runner.invoke(cli, ["forget", "--ticket", "T-1", "--var", str(var)])
+    assert done.exit_code == 0, done.output
+    told = json.loads(runner.invoke(cli, report).stdout)
+    assert told["outcomes"]["failed"] == 0
+    assert told["tickets"]["all"] == 0

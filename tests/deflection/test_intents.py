@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterable
 
@@ -13,6 +14,7 @@ from kb.deflection.facts import AnyFact, Entry, Reader, Relation
 from kb.deflection.joining import intents_of
 from kb.deflection.outcomes import Search
 from kb.deflection.store import EventStore
+from kb.deflection.tables import facts as facts_table
 
 from .making import (
     DAY,
@@ -87,6 +89,10 @@ def many(seed: int, sessions: int = 25) -> Facts:
             found.append(filed(at + HOUR + MINUTE, ticket, session, **named))
             if chance.random() < 0.6:
                 found.append(linked(at + 2 * HOUR, "orders/other", ticket))
+            if chance.random() < 0.4:
+                # the desk tells of it, too: without a session, or by the token of one
+                told = {"session": session} if chance.random() < 0.5 else {"session": "", "joined": False}
+                found.append(filed(at + chance.randrange(HOUR), ticket, entry=Entry.DESK, **told))
         if chance.random() < 0.1:
             found.append(filed(at, f"P{number}", "", joined=False, entry=Entry.DESK))
         if chance.random() < 0.1:
@@ -151,7 +157,7 @@ def test_forgetting_a_session_leaves_none_of_its_rows(store: EventStore):
     store.append([suggested(2, "secret"), filed(3, "T99", "secret", search_id="search-secret-0")])
     intents.update(store, existed)
     assert "secret" in repr(rows(store))
-    store.forget_session("secret")
+    intents.forget(store, existed, session="secret")
     assert "secret" not in repr(rows(store))
     assert "秘密の言葉" not in repr(rows(store))
 
@@ -159,8 +165,57 @@ def test_forgetting_a_session_leaves_none_of_its_rows(store: EventStore):
 def test_forgetting_a_ticket_leaves_nothing_that_names_it(store: EventStore):
     store.append([searched(0), filed(MINUTE, "T77")])
     intents.update(store, existed)
-    store.forget_ticket("T77")
+    assert rows(store)["report_needs"]
+    intents.forget(store, existed, ticket="T77")
     assert "T77" not in repr(rows(store))
+    # and its search has not failed any more
+    assert [row[8] for row in rows(store)["report_intents"]] == [None]
+    assert rows(store)["report_needs"] == []
+
+
+@pytest.mark.parametrize("whom", [{"ticket": "T1"}, {"ticket": "T5"}, {"session": "s3"}, {"session": "s7"}])
+def test_what_is_forgotten_is_at_once_counted_as_if_it_had_never_been(
+    store: EventStore, whom: dict[str, str]
+):
+    store.append(many(11, sessions=60))
+    intents.update(store, existed)
+    before = rows(store)
+    assert intents.forget(store, existed, **whom)
+    at_once = rows(store)
+    intents.rebuild(store, existed)
+    assert at_once == rows(store) != before
+
+
+def tickets_told(named: bool) -> Facts:
+    """One ticket: by telephone without a session, then with one, then by its search; another link for each."""
+    acts = [searched(0, "返金 いつ", search_id="q1"), searched(2 * HOUR, "交換", search_id="q2")]
+    again = {"search_id": "q1"} if named else {}
+    return [
+        *acts, filed(3 * HOUR, "T1", "", joined=False, entry=Entry.DESK),
+        filed(40 * HOUR, "T1", "s1", entry=Entry.DESK), filed(41 * HOUR, "T1", "s1", **again),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_several_facts_about_a_ticket_are_one_ticket_filed_when_it_was_first_told(
+    store: EventStore, named: bool
+):
+    known = tickets_told(named)
+    for order in itertools.permutations(known[2:]):
+        store.append([*order, *known[:2]])
+        intents.update(store, existed)
+        found = rows(store)
+        # no second intent fails, and the window runs to the first that was told of it
+        failed = [row for row in found["report_intents"] if row[8] is not None]
+        assert [(row[6] - START, row[8]) for row in failed] == (
+            [(0, 3 * HOUR)] if named else [(2 * HOUR, HOUR)]
+        )
+        assert [row[0] for row in found["report_tickets"]] == ["T1"]
+        assert found["report_tickets"][0][4:] == (START + 3 * HOUR, 1)
+        assert [row[2] for row in found["report_needs"]] == ["T1"]
+        with store.writing() as connection:
+            connection.execute(sa.delete(facts_table))
+        intents.rebuild(store, existed)
 
 
 def test_pruned_facts_take_their_rows_along(store: EventStore):
@@ -178,6 +233,6 @@ def test_rows_of_another_version_are_made_anew(store: EventStore, monkeypatch: p
     intents.update(store, existed)
     with store.writing() as connection:
         connection.execute(sa.update(derived.intents).values(evidence="nonsense"))
-    monkeypatch.setattr(intents, "VERSION", 2)
+    monkeypatch.setattr(intents, "VERSION", intents.VERSION + 1)
     intents.update(store, existed)
     assert rows(store)["report_intents"] == expected(known)

@@ -306,7 +306,10 @@ def test_unkind_words_confirm_nothing_either(silent: Facts, words: list):
 def test_adding_tickets_never_raises_deflection(known: Facts, more: Facts):
     named = [fact for fact in more if isinstance(fact, TicketFiled)]
     added = [
-        TicketFiled(**{f: getattr(t, f) for f in t.__struct_fields__} | {"id": "n" + t.id}) for t in named
+        TicketFiled(
+            **{f: getattr(t, f) for f in t.__struct_fields__} | {"id": "n" + t.id, "ticket": "n" + t.ticket}
+        )
+        for t in named
     ]
     for window in WINDOWS.values():
         before = deflection(tally(intents_of(known), window, NOW))

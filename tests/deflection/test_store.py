@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from kb.deflection import derived, tables
+from kb.deflection import derived, intents, tables
 from kb.deflection.facts import Reader, SearchRan, SuggestionsShown, TicketFiled
 from kb.deflection.store import EventStore
 from kb.desk import tables as desk
@@ -23,6 +23,10 @@ from .making import DAY, START, clicked, filed, searched, viewed
 EVER = (0, 2**62)
 METADATA = tables.metadata
 assert derived.metadata is desk.metadata is METADATA  # imported, so that their tables are in it
+
+
+def forget(store: EventStore, **whom: str) -> int:
+    return intents.forget(store, lambda article, search: None, **whom)
 
 
 def everything(store: EventStore) -> list:
@@ -76,12 +80,12 @@ def test_facts_of_sessions_and_tickets_come_once_each_however_many_are_named(sto
 def test_a_forgotten_session_leaves_nothing_behind_and_does_not_come_back(store):
     mine, other = [searched(1), clicked(2), viewed(3)], searched(4, session="s2")
     store.append([*mine, other])
-    assert store.forget_session("s1") == 3
+    assert forget(store, session="s1") == 3
     assert everything(store) == [other]
     # what waited in a spool arrives later
     assert store.append(mine) == 0
     assert everything(store) == [other]
-    assert store.forget_session("") == 0
+    assert forget(store, session="") == 0
 
 
 def test_a_forgotten_ticket_takes_the_suggestions_for_its_draft_along(store):
@@ -90,7 +94,7 @@ def test_a_forgotten_ticket_takes_the_suggestions_for_its_draft_along(store):
     )
     filed = TicketFiled(id="b", at=START + 1, session="s1", ticket="T-9", suggestion_id="g1")
     store.append([shown, filed, searched(2)])
-    assert store.forget_ticket("T-9") == 2
+    assert forget(store, ticket="T-9") == 2
     assert [type(fact) for fact in everything(store)] == [SearchRan]
     assert store.append([filed]) == 0
 
@@ -108,7 +112,7 @@ def test_forgetting_clears_every_table_that_names_a_session_or_a_ticket(store):
             }
             with store.writing() as connection:
                 connection.execute(table.insert().values(row | {kind: "gone"}))
-        (store.forget_session if kind == "session" else store.forget_ticket)("gone")
+        forget(store, **{kind: "gone"})
         for table in METADATA.sorted_tables:
             if kind in table.c:
                 with store.reading() as connection:
@@ -120,7 +124,7 @@ def test_bytes_of_what_was_forgotten_are_gone_from_the_file(sqlite_store, tmp_pa
     sqlite_store.append([searched(n, f"きえるはずの問い{n}", session="secret-session") for n in range(50)])
     files = sorted((tmp_path / "var").glob("kb.sqlite3*"))
     assert any("きえるはずの問い".encode() in file.read_bytes() for file in files)
-    sqlite_store.forget_session("secret-session")
+    forget(sqlite_store, session="secret-session")
     for file in (tmp_path / "var").glob("kb.sqlite3*"):
         assert b"secret-session" not in file.read_bytes()
         assert "きえるはずの問い".encode() not in file.read_bytes()

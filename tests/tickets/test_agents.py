@@ -7,6 +7,7 @@ import json
 import pytest
 
 from kb import tokens
+from kb.deflection import intents
 from kb.deflection.facts import Reader, TicketArticleLinked
 from kb.desk import records
 from kb.desk.clerk import Clerk
@@ -99,6 +100,6 @@ def test_forgetting_a_ticket_takes_the_marks_with_it(service) -> None:
     ticket = file(service)
     mark(service, ticket, {"relation": "wrong", "article": "returns/refund", "note": "x"})
     Clerk(service.store, service.settings).work()
-    service.store.forget_ticket(ticket)
+    intents.forget(service.store, lambda article, search: None, ticket=ticket)
     assert records.wrong_articles(service.store) == []
     assert service.facts() == []

@@ -11,6 +11,7 @@ from email import message_from_string, policy
 import pytest
 import sqlalchemy as sa
 
+from kb.deflection import intents
 from kb.deflection.facts import TicketFiled
 from kb.deflection.store import EventStore
 from kb.desk import outbox, records
@@ -219,7 +220,7 @@ def test_words_are_erased_some_days_after_delivery_and_not_before(store: EventSt
 def test_forgetting_a_ticket_leaves_nothing_of_it(store: EventStore) -> None:
     ticket = file_ticket(store, DRAFT, Author(session="abcdefgh"), sent=True, key="k1", repeat_minutes=10)
     Clerk(store, Settings()).work()
-    store.forget_ticket(ticket)
+    intents.forget(store, lambda article, search: None, ticket=ticket)
     assert records.listing(store) == []
     assert list(store.facts_of(tickets=[ticket])) == []
     assert (
