@@ -13,6 +13,7 @@ import structlog
 
 from kb import errors
 from kb.web import (
+    agent,
     contact,
     discovery,
     events,
@@ -101,6 +102,9 @@ def routes(parts: Parts, shown: Pages) -> dict[str, object]:
         # pages
         "/signin": signin.SignIn(shown),
         "/signout": signin.SignOut(shown),
+        "/agent": agent.Desk(shown),
+        "/agent/articles/{locale}/{article_id:path}": agent.DeskPreview(shown),
+        "/agent/tickets": agent.DeskMarks(shown),
         "/": pages.Root(parts),
         "/{locale}": pages.WithoutSlash(parts),
         "/{locale}/": pages.Home(shown),

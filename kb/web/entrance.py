@@ -1,4 +1,4 @@
-"""The door of the pages for staff: who has no role signs in first and comes back. Used by `agent`, `insights`."""
+"""The door of the pages for staff: who has no role signs in and comes back. For `agent` and `insights`."""
 
 from __future__ import annotations
 
