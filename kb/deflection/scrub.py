@@ -39,7 +39,9 @@ _FOLD = {
 _LONG_VOWEL = re.compile(r"(?<=[0-9])[ーｰ~〜](?=[0-9])")
 """Between digits it is a dash that was typed with the wrong key."""
 _SUSPECT = re.compile(
-    r"[0-9@]|アットマーク|[\[(]at[\])]|[\[(]アット|丁目|bearer |private key|[?&;][a-z_-]+=", re.IGNORECASE
+    r"[0-9@]|アットマーク|[\[(]at[\])]|[\[(]アット|丁目|[〇一二三四五六七八九十]番"
+    r"|bearer |basic |private key|[?&;][a-z_-]+=",
+    re.IGNORECASE,
 )
 """Without one of these no rule but those for names finds anything; most queries have none."""
 

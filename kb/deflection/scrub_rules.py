@@ -112,6 +112,11 @@ def _many_digits(match: Match) -> bool:
     return sum(map(str.isdigit, value)) >= 5
 
 
+def _is_member(match: Match) -> bool:
+    """A number, or a name with a number that somebody chose: hanako1987."""
+    return _many_digits(match) or match[match.lastindex or 0][:2].isalpha()
+
+
 def _rule(
     kind: str, pattern: str, group: int = 0, check: Callable[[Match], bool] | None = None, flags: int = re.I
 ) -> Rule:
@@ -129,10 +134,12 @@ _ORDER_WORDS = (
     rf"|納品書?|管理){_NUMBER}|ご注文|注文"
     r"|\b(?:order|tracking|invoice|reference|ref|ticket|case|receipt|booking|reservation|shipment|return)"
     rf"\b\.?(?:[ ]?(?:{_NUMBER}))?"
+    r"|\b(?:confirmation|consignment)[ ]?(?:number|no\.?|code|#)"
 )
 _MEMBER_WORDS = (
-    rf"(?:会員|お?客様|お?客さま|顧客|ユーザー?|利用者|ポイントカード|メンバー|アカウント){_NUMBER}"
-    r"|\b(?:member(?:ship)?|customer|user|account|client|loyalty card)[ ]?(?:id|no\.?|number|code|#)"
+    rf"(?:会員証?|お?客様|お?客さま|顧客|ユーザー?|利用者|(?:ポイント|会員)カード|メンバーズ?|アカウント)の?{_NUMBER}"
+    r"|\b(?:member(?:ship)?|customer|user|account|client|loyalty(?: card)?|rewards?(?: card)?)"
+    r"[ ]?(?:id|no\.?|number|code|#)"
 )
 _KEY_WORDS = (
     r"ワンタイムパスワード|パスワード|暗証番号|認証(?:コード|番号)|確認コード|パスコード"
@@ -141,12 +148,14 @@ _KEY_WORDS = (
     r"|token|(?:verification|security|one-time|login|authentication)[ ]code)\b"
 )
 _BANK_WORDS = (
-    r"普通(?:預金)?|当座(?:預金)?|口座(?:番号)?|店番|支店コード|記号"
+    r"普通(?:預金)?|当座(?:預金)?|口座(?:番号)?|店番|支店(?:コード|番号)|記号"
     r"|(?<=記号.{5})番号|(?<=記号.{6})番号|(?<=記号.{7})番号"
     r"|\b(?:bank account|routing)(?: (?:number|no\.?))?|\baccount (?:number|no\.?)|\bsort code"
 )
+_BANK_NUMBER = r"(?:No\.?|#)?[ ]?([0-9](?:[0-9-]){2,16})(?![0-9])"
 _PAPERS = (
-    r"免許証?(?:の)?番号|パスポート(?:の)?番号|旅券番号|保険証(?:の)?番号|\bpassport(?: (?:number|no\.?))?"
+    r"免許証?(?:の)?番号|パスポート(?:の?番号)?|旅券番号|保険証(?:の)?番号|在留カード(?:の?番号)?"
+    r"|\bpassport(?: (?:number|no\.?))?"
     r"|\b(?:ssn|social security number|driver'?s licen[cs]e(?: number)?)"
 )
 _POSTAL_WORDS = r"郵便番号|\b(?:postal|zip|post)[ ]?code\b|\bzip\b"
@@ -163,6 +172,8 @@ _MAIL = r"[a-z0-9._%+'!$&*=?^{|}~-]"
 _AT = r"(?:@|[ ]?[\[(](?:at|アット)[\])][ ]?|[ ]?アットマーク[ ]?)"
 _END = r"(?![0-9]|-[0-9])"
 """The number ends here, and is no part of a longer one."""
+_NO_GOODS = r"(?<!コード)(?<!コード[ :])(?<!型番)(?<!型番[ :])(?<!品番)(?<!品番[ :])(?<!jan[ :])"
+"""Codes of goods and of errors (商品コード, エラーコード) are nobody's."""
 _BEGIN = r"(?<![0-9A-Za-z-])"
 
 _ANNOUNCED_KEYS: tuple[Rule, ...] = (
@@ -170,7 +181,7 @@ _ANNOUNCED_KEYS: tuple[Rule, ...] = (
         "token",
         r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{0,10000}(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?",
     ),
-    _rule("token", r"\bBearer ([A-Za-z0-9._~+/=-]{8,})", 1),
+    _rule("token", r"\b(?:Bearer|Authorization:[ ]?Basic) ([A-Za-z0-9._~+/=-]{8,})", 1),
     _rule("token", r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?"),
     _rule(
         "token",
@@ -191,8 +202,9 @@ _MAIL_AND_MACHINES: tuple[Rule, ...] = (
     _rule(
         "mac",
         r"(?<![0-9a-f:.-])(?:[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}"
-        r"|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![0-9a-f:-])",
+        r"|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![0-9a-f:-]|\.[0-9])",
     ),
+    _rule("mac", after(r"\bmac(?: address)?|macアドレス", r"([0-9a-f]{12})(?![0-9a-z])"), 1),
     _rule(
         "ip",
         r"(?<![0-9a-z.])(?<!version )(?<!ver )(?<!ver\.)(?<!バージョン )(?<!バージョン)"
@@ -203,14 +215,25 @@ _MAIL_AND_MACHINES: tuple[Rule, ...] = (
 )
 
 _BEHIND_WORDS: tuple[Rule, ...] = (
-    _rule("token", after(_KEY_WORDS, r"([!-;=?-~]{4,})"), 1, _has_digit),
+    # 482 913: as text messages show it
+    _rule("token", after(_KEY_WORDS, r"([0-9]{3}[ -][0-9]{3}(?![0-9-])|[!-;=?-~]{4,})"), 1, _has_digit),
     _rule("card", after(_CARD_CODE_WORDS, r"([0-9]{3,4})(?![0-9])"), 1),
     _rule("card", after(_CARD_WORDS, r"([0-9](?:[ -]?[0-9]){11,18})(?![0-9])"), 1),
     _rule("mynumber", after("マイナンバー|個人番号", r"([0-9]{4}([ -]?)[0-9]{4}\2[0-9]{4})(?![0-9])"), 1),
-    _rule("bank", after(_BANK_WORDS, r"([0-9](?:[0-9-]){2,16})(?![0-9])"), 1),
+    _rule("bank", after(_BANK_WORDS, _BANK_NUMBER), 1),
+    _rule("bank", r"\b(?:account|acct)\b\.?[ ]([0-9]{7,12})(?![0-9-])", 1),
     _rule("bank", r"\b[A-Z]{2}[0-9]{2}(?:[ ]?[A-Z0-9]{4}){2,7}(?:[ ]?[A-Z0-9]{1,4})?\b", check=_is_iban),
-    _rule("id", after(_PAPERS, r"([A-Z]{0,2}[0-9][0-9-]{5,13})(?![0-9])"), 1),
-    _rule("member", after(_MEMBER_WORDS, r"([A-Za-z]{0,6}[-_]?[0-9][0-9A-Za-z-]{4,20})"), 1, _many_digits),
+    _rule("id", after(_PAPERS, r"第?([A-Z]{0,2}[0-9][0-9-]{5,13}(?:[A-Z]{2})?)(?![0-9])"), 1),
+    _rule(
+        "member",
+        after(
+            _MEMBER_WORDS,
+            r"([0-9]{3,4}(?:[ ][0-9]{3,4}){1,3}(?:[ ][0-9]{1,2})?(?![0-9A-Za-z])"
+            r"|[A-Za-z]{0,6}[-_]?[0-9][0-9A-Za-z-]{4,20}|[A-Za-z._-]{2,20}[0-9]{2,8}(?![0-9A-Za-z]))",
+        ),
+        1,
+        _is_member,
+    ),
     _rule(
         "order",
         after(_ORDER_WORDS, rf"([A-Za-z]{{0,4}}[-_]?[0-9][0-9A-Za-z-]{{4,25}}){_AMOUNT}"),
@@ -240,7 +263,7 @@ _CHECK_DIGITS: tuple[Rule, ...] = (
     _rule(
         "card",
         r"(?:(?<![0-9A-Za-z+-])|(?<=visa)|(?<=card)|(?<=jcb)|(?<=amex))"
-        rf"[0-9](?:[ -]?[0-9]){{12,18}}{_END}",
+        rf"(?:[0-9](?:[ -]?[0-9]){{12,18}}|[0-9]{{4}}(?:\.[0-9]{{4}}){{3}}){_END}",
         check=_is_card,
     ),
     _rule("mynumber", rf"{_BEGIN}[0-9]{{4}}([ -]?)[0-9]{{4}}\1[0-9]{{4}}{_END}", check=_is_my_number),
@@ -264,10 +287,19 @@ _SHAPES: tuple[Rule, ...] = (
         rf"[0-9]{{3}}[.-][0-9]{{4}}{_END}",
     ),
     _rule("id", rf"{_BEGIN}[0-9]{{3}}-[0-9]{{2}}-[0-9]{{4}}{_END}"),
-    _rule("postal", rf"{_BEGIN}[0-9]{{3}}-[0-9]{{4}}(?![0-9A-Za-z]|-[0-9])"),
+    # an error 500-1234 and a model 100-2000 are no places
+    _rule(
+        "postal",
+        rf"{_NO_GOODS}(?<!error )(?<!code )(?<!エラー)(?<!エラー )(?<!model )"
+        rf"{_BEGIN}[0-9]{{3}}-[0-9]{{4}}(?![0-9A-Za-z]|-[0-9])",
+    ),
     # whatever is long and mixed, or long and of digits only
     _rule("token", r"(?<![A-Za-z0-9_/.-])[A-Za-z0-9_-]{24,}(?![A-Za-z0-9_/-])", check=_is_key),
-    _rule("number", r"(?<![0-9A-Za-z.,-])[0-9]+(?:[ -][0-9]{2,})*(?![0-9])", check=_is_number),
+    _rule(
+        "number",
+        rf"{_NO_GOODS}(?<![0-9A-Za-z.,-])[0-9]+(?:[ -][0-9]{{2,}})*(?![0-9])",
+        check=_is_number,
+    ),
 )
 
 RULES: tuple[Rule, ...] = (
