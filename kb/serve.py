@@ -29,15 +29,14 @@ from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 from msgspec import Struct
 
-from kb.desk.senders import senders
-from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, PortTaken, StoreReadOnly
-from kb.settings import Settings, load
+from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreReadOnly
+from kb.ports import bind
+from kb.settings import Settings
 from kb.signing import signing_secret
 
 if TYPE_CHECKING:
     from kb.index.generation import LiveIndex
 
-BACKLOG = 2048
 GRACEFUL_SECONDS = 30
 """For requests under way when the service is told to stop."""
 MAX_REQUESTS = 100_000
@@ -57,32 +56,15 @@ REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
 """What is refused before the application sees it; the first that fits."""
 
 
-def load_settings(workers: int | None) -> Settings:
-    """What the environment says, and the number of workers that the command line may name instead.
-
-    Raises BadSetting.
-    """
-    settings = load()
-    senders(settings)  # each worker makes its own, but only here a person reads what is wrong
-    return settings if workers is None else msgspec.structs.replace(settings, workers=workers)
-
-
-def check_address(host: str, port: int) -> None:
-    """Raises PortTaken when `serve` could not bind: better told before an index is built than after."""
-    bind(host, port).close()
-
-
 def serve(
-    var: Path, host: str, port: int, settings: Settings, locale: str | None = None, made: Made | None = None
-) -> None:
+    var: Path, host: str, port: int, settings: Settings, locale: str | None = None, made: Made | None = None,
+    until: Callable[[], None] | None = None,
+) -> None:  # fmt: skip
     """Serve the index of `var` until Ctrl-C or SIGTERM.
 
-    `locale`: of readers who ask for none. `made`: what the index was made of. Port 0 takes any free one.
-    Raises PortTaken before anything starts.
+    `locale`: of readers who ask for none. `made`: what the index was made of. `until` is called when all is
+    ready but the index, and returns when that is, too. Port 0 takes any free one. Raises PortTaken.
     """
-    listener = bind(host, port)
-    number = listener.getsockname()[1]
-    shown = f"[{host}]" if ":" in host else host
     configure_log(settings.log_level)
     secret = _secret(var, settings)
     with tempfile.TemporaryDirectory(prefix="kb-metrics-") as metrics:
@@ -90,34 +72,13 @@ def serve(
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         # code alone, nothing opened: imported once here, it is there in every worker after the fork
         import_module("kb.api")
+        if until is not None:
+            until()
+        listener = bind(host, port)
+        number = listener.getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
         say = f"kb is serving http://{shown}:{number}{settings.base_url.prefix} (Ctrl-C stops)"
         _Server(var, settings, locale or "", Path(metrics), listener, say, secret, made or Made()).run()
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A socket bound to the address; raises PortTaken with the reason."""
-    if not 0 <= port <= 65535:
-        # the system would quietly take the port modulo 65,536
-        raise PortTaken(f"cannot serve on {host}:{port}: a port is a number from 0 to 65535")
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            # two sockets may be bound to one address; only one may listen
-            listener.listen(BACKLOG)
-        except OSError:
-            listener.close()
-            raise
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise PortTaken(
-            f"cannot serve on {host}:{port}: {reason}; choose another with --host and --port"
-        ) from error
-    return listener
 
 
 def configure_log(level: str) -> None:

@@ -1,24 +1,16 @@
-"""What the commands share at the terminal: options, consoles, the progress bar."""
+"""What the commands print with: consoles and the progress bar."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-ARTICLES = click.option("--articles", type=click.Path(path_type=Path), help="Folder of Markdown articles.")
-VAR = click.option(
-    "--var",
-    type=click.Path(path_type=Path),
-    default=Path("var"),
-    show_default=True,
-    help="Folder of all state.",
-)
-LOCALE = click.option("--locale", help="Locale of files outside the locale folders; of the query.")
+from kb.options import ARTICLES as ARTICLES
+from kb.options import LOCALE as LOCALE
+from kb.options import VAR as VAR
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)

@@ -18,7 +18,8 @@ LAYERS = (
     # from the roof down; each part may import those in lower rows, never one of its own row or above
     ("__main__",),
     ("cli",),  # the commands
-    ("publish_cli", "reports_cli", "tickets_cli"),
+    ("serve_cli", "search_cli"),
+    ("publish_cli", "reports_cli", "tickets_cli", "index_cli", "check_cli"),
     ("records_cli",),
     ("serve",),  # gunicorn
     ("api",),  # routes, error table
@@ -32,7 +33,8 @@ LAYERS = (
     ("vocabulary",),
     ("content", "index"),  # files → articles · the index on disk
     ("text", "settings", "signing"),  # the one way words are cut
-    ("model", "processes", "terminal"),  # values
+    ("model", "processes", "ports", "terminal"),  # values
+    ("options",),
     ("errors",),  # failures
     ("",),  # kb/__init__.py: the version
 )

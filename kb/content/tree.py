@@ -6,9 +6,7 @@ Nothing in here stops at one bad file: each is an article or a finding that name
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +21,7 @@ from kb.content.paths import Layout, is_language, nfc, split_locale
 from kb.content.site import read_site, read_synonyms
 from kb.content.walk import inside, markdown_files, unreadable
 from kb.model import Article, Audience, Finding, Severity, Site, Status, Tree
+from kb.processes import pool
 
 Known = Callable[[str, str], Article | None]
 Progress = Callable[[int, int], None]
@@ -145,16 +144,14 @@ def _file_time(file: Path) -> datetime:
 def _parse(sources: list[Source], rules: Rules, processes: int) -> Iterator[Outcome]:
     """Outcomes in order, from a pool when it pays; if the pool breaks, the rest is read here."""
     done = 0
-    if processes > 1 and len(sources) >= MANY:
-        # Not forked: the caller may have threads, and a forked child may inherit a lock that nobody frees.
-        context = multiprocessing.get_context("spawn")
-        try:
-            with ProcessPoolExecutor(processes, mp_context=context) as pool:
-                for outcome in pool.map(partial(articles.read, rules=rules), sources, chunksize=16):
+    try:
+        with pool(processes if len(sources) >= MANY else 1) as helpers:
+            if helpers is not None:
+                for outcome in helpers.map(partial(articles.read, rules=rules), sources, chunksize=16):
                     done += 1
                     yield outcome
-        except (BrokenProcessPool, OSError):
-            pass
+    except (BrokenProcessPool, OSError):
+        pass
     for source in sources[done:]:
         yield articles.read(source, rules)
 

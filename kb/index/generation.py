@@ -204,6 +204,17 @@ def live_folder(var: Path) -> str:
     return folder
 
 
+def has_index(var: Path) -> bool:
+    """Whether there is one, be it sound or not."""
+    try:
+        live_folder(var)
+    except IndexMissing:
+        return False
+    except IndexDamaged:
+        return True
+    return True
+
+
 def public_keys(var: Path, folder: str) -> frozenset[str]:
     """Keys of the articles that a generation shows to everyone. Raises OSError and ValueError."""
     state = msgspec.json.decode(site_file(var, folder).read_bytes(), type=SiteState)

@@ -20,7 +20,9 @@ import pytest
 from kb.content.tree import read_tree
 from kb.errors import PortTaken
 from kb.indexer import build
-from kb.serve import bind, check_address, load_settings, serve
+from kb.ports import bind, check_address
+from kb.serve import serve
+from kb.serve_cli import load_settings
 from kb.settings import Settings
 from tests.web.conftest import write_tree
 

@@ -1,0 +1,96 @@
+"""`kb serve`: the index is made by a process of its own while this one imports what answers requests."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+
+from kb.desk.senders import senders
+from kb.options import ARTICLES, LOCALE, VAR
+from kb.ports import check_address
+from kb.settings import Settings, load
+
+
+@click.command("serve")
+@ARTICLES
+@VAR
+@LOCALE
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer; default KB_WORKERS.")
+@click.option("--ref", help="Preview this branch, drafts included, from a state folder of its own.")
+def serve_command(
+    articles: Path | None, var: Path, locale: str | None, host: str, port: int, workers: int | None,
+    ref: str | None,
+) -> None:  # fmt: skip
+    """Serve the help center. With --articles the index is built or updated first."""
+    settings = load_settings(workers)
+    check_address(host, port)
+    if ref is not None:
+        _preview(articles, ref, locale, host, port, settings)
+        return
+    with _indexed(articles or _unpublished(var), var, locale) as stands:
+        from kb.serve import Made, serve  # takes a second, which the index is made in
+
+        serve(var, host, port, settings, locale, Made(articles=articles), stands)
+
+
+def load_settings(workers: int | None) -> Settings:
+    """What the environment says, and the number of workers that the command line may name instead.
+
+    Raises BadSetting.
+    """
+    settings = load()
+    senders(settings)  # each worker makes its own, but only here a person reads what is wrong
+    return settings if workers is None else msgspec.structs.replace(settings, workers=workers)
+
+
+def _unpublished(var: Path) -> Path | None:
+    """The folder to index when nothing was published into `var` yet."""
+    from kb.index.generation import has_index
+
+    return None if has_index(var) else Path("articles")
+
+
+@contextmanager
+def _indexed(articles: Path | None, var: Path, locale: str | None) -> Iterator[Callable[[], None]]:
+    """`kb index` beside the block, which is given what waits for it; its failure is this command's.
+
+    Should this process be stopped meanwhile, that one is, too.
+    """
+    if articles is None:
+        yield lambda: None
+        return
+    options = ["--articles", str(articles), "--var", str(var), *(("--locale", locale) if locale else ())]
+    indexing = subprocess.Popen([sys.executable, "-m", "kb", "index", *options])  # noqa: S603 - ourselves
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+    def stands() -> None:
+        status = indexing.wait()
+        if status:
+            # it has said why
+            sys.exit(status)
+        signal.signal(signal.SIGTERM, before)
+
+    try:
+        yield stands
+    finally:
+        indexing.terminate()
+        indexing.wait()
+
+
+def _preview(
+    articles: Path | None, ref: str, locale: str | None, host: str, port: int, settings: Settings
+) -> None:
+    from kb import publish_cli
+    from kb.serve import Made, serve
+
+    with publish_cli.preview(settings, articles, ref, locale) as folder:
+        serve(folder, host, port, settings, locale, Made(preview=ref))
