@@ -14,6 +14,7 @@ import structlog
 from kb import errors
 from kb.web import (
     agent,
+    articles,
     contact,
     discovery,
     events,
@@ -110,7 +111,7 @@ def routes(parts: Parts, shown: Pages) -> dict[str, object]:
         "/{locale}/": pages.Home(shown),
         "/{locale}/search": searching.SearchPage(shown),
         "/{locale}/categories/{category:path}": pages.CategoryPage(shown),
-        "/{locale}/articles/{article_id:path}": pages.ArticlePage(shown),
+        "/{locale}/articles/{article_id:path}": articles.ArticlePage(shown),
         "/{locale}/contact": contact.Contact(shown),
         "/{locale}/contact/open": contact.Opened(shown),
         "/{locale}/contact/sent": contact.Sent(shown),

@@ -48,3 +48,15 @@ def read_own_form(req: falcon.Request, parts: Parts) -> dict[str, str]:
 
 def _signer(parts: Parts) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(parts.secret, salt="kb.form")
+
+
+def read_form_from_here(req: falcon.Request, parts: Parts) -> dict[str, str]:
+    """The fields of a form on a page that is the same for everybody, and so holds no token.
+
+    Browsers say from which site a form comes. Raises MalformedBody, NotAllowed for one of another site.
+    """
+    site, origin = req.get_header("Sec-Fetch-Site"), req.get_header("Origin")
+    ours = {f"{req.scheme}://{req.netloc}", parts.settings.base_url.origin}
+    if site not in (None, "same-origin") or (site is None and origin not in (None, *ours)):
+        raise NotAllowed("the form was sent from another site")
+    return read_form(req)

@@ -1,32 +1,33 @@
-"""The pages: each class is one address and gathers what its template shows; `searching` has one more.
+"""Home and categories: each class is one address and gathers what its template shows.
+
+`articles`, `searching` and `contact` are pages of their own.
 
 All work without JavaScript.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 import falcon
 from msgspec import Struct
 
-from kb.content.paths import article_url
 from kb.errors import PageNotFound
+from kb.index.snapshot import Snapshot
 from kb.model import Channel
-from kb.related import related
-from kb.web import present
 from kb.web.answers import HTML, send_cached
 from kb.web.guard import audience_of
 from kb.web.languages import preferred
+from kb.web.popular import MostRead
 from kb.web.reader import Shelf, default_locale, generation_of, locales_of, page_shelf
-from kb.web.recording import record_view
 from kb.web.rendering import Pages, category_title, localized, updated
 from kb.web.resources import Resource
-from kb.web.sessions import visitor_of
-from kb.web.texts import texts_for
+from kb.web.texts import Texts, texts_for
 
-TWIN = ".md"
-"""Ending at which an article's Markdown is served."""
+SHOWN = 5
+"""Articles in each short list of the home page."""
 UNFILED = 100
 """Articles without a category that the home page lists."""
 
@@ -37,6 +38,7 @@ class Listed(Struct, frozen=True):
     title: str
     url: str
     description: str = ""
+    """Or the day on which it was changed."""
 
 
 class CategoryCard(Struct, frozen=True):
@@ -77,11 +79,18 @@ class Page:
 
 
 class Home(Page):
+    def __init__(self, pages: Pages) -> None:
+        super().__init__(pages)
+        self.most_read = MostRead(self.parts.store)
+
     def on_get(self, req: falcon.Request, resp: falcon.Response, locale: str) -> None:
         shelf = page_shelf(req, self.parts, locale)
+        texts = texts_for(locale)
         body = self.pages.render(
             req, shelf, "home.html",
             categories=category_cards(self.pages, shelf),
+            popular=[listed(shelf, number, self.pages) for number in self.most_read.of(shelf, SHOWN)],
+            latest=[dated(shelf, number, self.pages, texts) for number in newest(shelf)],
             articles=[listed(shelf, number, self.pages) for number in shelf.uncategorised()[:UNFILED]],
             others={each: self.pages.home(each) for each in shelf.locales},
         )  # fmt: skip
@@ -94,7 +103,7 @@ class CategoryPage(Page):
         numbers = shelf.category(category)
         if not numbers:
             raise PageNotFound("there is no such category")
-        card = _card(self.pages, shelf, category, len(numbers))
+        card = card_of(self.pages, shelf, category, len(numbers))
         others = {
             each: self.pages.category(each, category)
             for each in shelf.locales
@@ -105,40 +114,29 @@ class CategoryPage(Page):
         send_cached(req, resp, body, HTML)
 
 
-class ArticlePage(Page):
-    """An article; behind `.md` the Markdown it was written in."""
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, locale: str, article_id: str) -> None:
-        shelf = page_shelf(req, self.parts, locale)
-        if article_id.endswith(TWIN) and not shelf.holds(article_id):
-            article = shelf.snapshot.article(shelf.find(article_id.removesuffix(TWIN)))
-            text = f"# {article.title}\n\n{article.markdown.strip()}\n"
-            send_cached(req, resp, text.encode("utf-8", "replace"), "text/markdown; charset=utf-8")
-            return
-        number = shelf.find(article_id)
-        article = shelf.snapshot.article(number)
-        record_view(req, self.parts, locale, article.id, visitor_of(req, resp, self.parts))
-        before, after = shelf.neighbours(article)
-        texts = texts_for(locale)
-        body = self.pages.render(
-            req, shelf, "article.html",
-            article=article,
-            content=present.own_links(article.html, self.prefix),
-            category=_card(self.pages, shelf, article.category, 0) if article.category else None,
-            contents=[each for each in article.sections if each.title and each.level <= 3],
-            updated=updated(texts, shelf, article.updated),
-            related=[present.related_item(each, self.prefix) for each in related(shelf.snapshot, number, 5)],
-            before=present.link(before, self.prefix),
-            after=present.link(after, self.prefix),
-            twin=self.prefix + article_url(locale, article.id + TWIN),
-            others={each: self.pages.article(each, article.id) for each in shelf.translations(article.id)},
-        )  # fmt: skip
-        send_cached(req, resp, body, HTML)
-
-
 def listed(shelf: Shelf, number: int, pages: Pages) -> Listed:
     article = shelf.snapshot.article(number)
     return Listed(article.title, pages.article(article.locale, article.id), article.description)
+
+
+def newest(shelf: Shelf) -> list[int]:
+    """Numbers of the articles changed last; looked for once in each snapshot."""
+    order = _NEWEST.get(shelf.snapshot)
+    if order is None:
+        cards = [shelf.snapshot.card(number) for number in range(shelf.snapshot.meta.articles)]
+        order = sorted(range(len(cards)), key=lambda n: (cards[n].updated, cards[n].id), reverse=True)
+        order = _NEWEST[shelf.snapshot] = order[:SHOWN]
+    return order
+
+
+_NEWEST: WeakKeyDictionary[Snapshot, list[int]] = WeakKeyDictionary()
+
+
+def dated(shelf: Shelf, number: int, pages: Pages, texts: Texts) -> Listed:
+    """An article in a list of what is new."""
+    card = shelf.snapshot.card(number)
+    day = updated(texts, shelf, datetime.fromisoformat(card.updated))
+    return Listed(card.title, pages.article(card.locale, card.id), day)
 
 
 def category_cards(pages: Pages, shelf: Shelf) -> list[CategoryCard]:
@@ -147,10 +145,11 @@ def category_cards(pages: Pages, shelf: Shelf) -> list[CategoryCard]:
     configured = [each.id for each in shelf.generation.site.categories if each.id in facet.names]
     names = [*configured, *(name for name in facet.names if name not in configured)]
     counts = {name: int((facet.values == facet.names.index(name)).sum()) for name in names}
-    return [_card(pages, shelf, name, counts[name]) for name in names if counts[name]]
+    return [card_of(pages, shelf, name, counts[name]) for name in names if counts[name]]
 
 
-def _card(pages: Pages, shelf: Shelf, name: str, count: int) -> CategoryCard:
+def card_of(pages: Pages, shelf: Shelf, name: str, count: int) -> CategoryCard:
+    """A category as its pages show it, with that many articles."""
     site = shelf.generation.site
     described = next((each.description for each in site.categories if each.id == name), {})
     title = category_title(site, name, shelf)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from html import escape
+from html import escape, unescape
+from urllib.parse import quote
 
 from kb.content.paths import article_url
 from kb.index.snapshot import Card
@@ -30,9 +31,14 @@ from kb.web.shapes import (
     SectionName,
     SuggestionItem,
 )
+from kb.web.texts import Texts
 
 _OWN_LINK = re.compile(r'(<(?:a|img)\s[^<>]*?(?:href|src)=")/')
 """The sanitiser writes attributes with quotes and escaped angles, and lets no `//host` through."""
+
+
+_HEADING = re.compile(r'<h([2-4]) id="(?P<anchor>[^"]+)">(?P<title>.*?)</h\1>', re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
 
 
 def mark(text: str, marks: Sequence[Span]) -> str:
@@ -48,6 +54,24 @@ def mark(text: str, marks: Sequence[Span]) -> str:
 def own_links(html: str, prefix: str) -> str:
     """An article's HTML with the path prefix before links to this site."""
     return _OWN_LINK.sub(rf"\g<1>{prefix}/", html) if prefix else html
+
+
+def readable(html: str, texts: Texts) -> str:
+    """An article's HTML with a link beside each heading, and tables that can be scrolled by keyboard."""
+
+    def linked(found: re.Match[str]) -> str:
+        anchor, title = found["anchor"], _TAG.sub("", found["title"])
+        label = escape(texts("article.link", title=unescape(title)))
+        return (
+            f'<div class="heading">{found[0]}'
+            f'<a class="anchor" href="#{quote(unescape(anchor))}" aria-label="{label}">#</a></div>'
+        )
+
+    html = _HEADING.sub(linked, html)
+    opening = (
+        f'<div class="table" role="region" tabindex="0" aria-label="{escape(texts("article.table"))}"><table>'
+    )
+    return html.replace("<table>", opening).replace("</table>", "</table></div>")
 
 
 def iso(moment: datetime) -> str:

@@ -30,6 +30,8 @@ class Language(Struct, frozen=True):
     name: str
     url: str
     current: bool
+    note: str = ""
+    """What to know before one goes there, in that language."""
 
 
 class Pages:
@@ -51,15 +53,18 @@ class Pages:
         )
 
     def render(self, req: falcon.Request, shelf: Shelf, template: str, **values: Any) -> bytes:
-        """One page; a template's `others` may say where the same page is in other locales."""
+        """One page; `others` may say where the same page is in other locales, `notes` what of them."""
         texts = texts_for(shelf.locale)
+        notes: Mapping[str, str] = values.pop("notes", {})
         others: Mapping[str, str] = values.pop("others", {})
         frame = {
             "t": texts,
             "locale": shelf.locale,
             "site_name": localized(shelf.generation.site.site_name, shelf, texts("site")),
             "incident": localized(shelf.generation.site.incident, shelf, ""),
-            "languages": [self._language(each, shelf.locale, others) for each in shelf.locales],
+            "languages": [
+                self._language(each, shelf.locale, others, notes.get(each, "")) for each in shelf.locales
+            ],
             "home": self.home(shelf.locale),
             "here": absolute(req, self.parts, others.get(shelf.locale, "")),
             "alternates": {each: absolute(req, self.parts, url) for each, url in others.items()},
@@ -96,10 +101,9 @@ class Pages:
     def category(self, locale: str, name: str) -> str:
         return f"{self.prefix}/{quote(locale)}/categories/{quote(name)}"
 
-    def _language(self, locale: str, current: str, others: Mapping[str, str]) -> Language:
-        return Language(
-            locale, language_name(locale), others.get(locale) or self.home(locale), locale == current
-        )
+    def _language(self, locale: str, current: str, others: Mapping[str, str], note: str) -> Language:
+        url = others.get(locale) or self.home(locale)
+        return Language(locale, language_name(locale), url, locale == current, note)
 
     def _shelf_for_problem(self, req: falcon.Request) -> Shelf | None:
         """In the language of the address, else of the reader; None without an index."""
