@@ -1,4 +1,4 @@
-"""The commands around publishing: `publish`, `translations`, `replay`, `bisect`; `kb.cli` adds them.
+"""The commands around publishing, from `publish` to `synonyms`; `kb.cli` adds them.
 
 Exit status 0: done; 1: not in order (blocked, something lost); 2: it could not be done.
 """
@@ -17,22 +17,26 @@ from tempfile import TemporaryDirectory
 import click
 import msgspec
 
-from kb import settings
+from kb import indexer, settings
 from kb.content.tree import read_tree
+from kb.deflection.facts import AnyFact
+from kb.deflection.failures import MIN_SESSIONS
 from kb.deflection.retention import DAY_MS
 from kb.deflection.store import EventStore, database_url
 from kb.errors import BadParameter, IndexMissing, RefNotFound
 from kb.evaluate import GOLDEN_RANK
-from kb.model import Audience
+from kb.index.generation import Generation, open_live
+from kb.model import Audience, Tree
+from kb.options import ARTICLES, LOCALE, VAR
 from kb.publish import bisect as bisecting
 from kb.publish import preview as previews
-from kb.publish import replay, translations, workshop
+from kb.publish import replay, synonyms, translations, wordings, workshop
 from kb.publish import status as statuses
 from kb.publish.git import Mirror, toplevel
 from kb.publish.orders import order_of
 from kb.publish.publish import publish
 from kb.publish.status import Status
-from kb.terminal import LOCALE, VAR, err, out, progress
+from kb.terminal import err, out, progress
 
 _FROM = click.option("--from", "place", metavar="GIT_URL_OR_DIR",
                      help="Repository or folder; default KB_GIT_URL, else ./articles.")  # fmt: skip
@@ -187,21 +191,21 @@ def replay_command(
         moved = shop.past(new.commit).moved
         language = locale or after.site.default_locale
         listed = replay.of_lines(queries or (), language)
-        asked = [*replay.of_golden((old, new)), *listed, *_logged(var, days)]
+        asked = [*replay.of_golden((old, new)), *listed, *replay.of_facts(_told(var, days))]
         found = replay.compare(asked, before, after, moved)
     click.echo(msgspec.json.encode(found).decode() if as_json else replay.markdown(found))
     sys.exit(0 if found.good else 1)
 
 
-def _logged(var: Path, days: int) -> list[replay.Asked]:
-    """What customers searched in the last days; nothing where nothing was ever recorded."""
+def _told(var: Path, days: int) -> list[AnyFact]:
+    """What customers did in the last days; nothing where nothing was ever recorded."""
     setting = settings.load().database_url.value
     if not setting and not (var / "kb.sqlite3").exists():
         return []
     now = time.time_ns() // 1_000_000
     with EventStore(database_url(var, setting)) as store:
         store.migrate()
-        return replay.of_facts(store.facts(now - days * DAY_MS, now + 1))
+        return list(store.facts(now - days * DAY_MS, now + 1))
 
 
 @click.command("bisect")
@@ -258,4 +262,45 @@ def _print_why(standing: bisecting.Standing) -> None:
         out.print(f"    above it: {score:6.2f}  {name}", style="dim", markup=False)
 
 
-COMMANDS = (publish_command, translations_command, replay_command, bisect_command)
+@click.command("synonyms")
+@VAR
+@ARTICLES
+@LOCALE
+@click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="Of searches.")
+@click.option("--queries", type=click.File(encoding="utf-8"), help="A query a line, a tab, its count.")
+@click.option("--min-sessions", type=click.IntRange(1), default=MIN_SESSIONS, show_default=True,
+              help="Show what customers typed only from so many sessions on.")  # fmt: skip
+@click.option("--limit", type=click.IntRange(1, 1000), default=30, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The candidates as JSON.")
+def synonyms_command(
+    var: Path, articles: Path | None, locale: str | None, days: int, queries: Iterable[str] | None,
+    min_sessions: int, limit: int, as_json: bool,
+) -> None:  # fmt: skip
+    """Candidates for synonyms.yml, from searches and articles, and the queries that each would change.
+
+    Of the published index, or of the folder --articles, which is indexed for this.
+    """
+    with _opened(var, articles, locale) as generation:
+        known, told = tuple(generation.articles()), _told(var, days)
+        tree = Tree(root="", site=generation.site, articles=known)
+        language = locale or generation.site.default_locale
+        asked = [*replay.of_golden([tree]), *replay.of_lines(queries or (), language), *replay.of_facts(told)]
+        sources = (wordings.of_facts(told), wordings.of_articles(known))
+        found = synonyms.candidates(
+            synonyms.merged(sources), generation, asked, min_sessions=min_sessions, most=limit
+        )
+    click.echo(msgspec.json.format(msgspec.json.encode(found)) if as_json else synonyms.text(found))
+
+
+@contextmanager
+def _opened(var: Path, articles: Path | None, locale: str | None) -> Iterator[Generation]:
+    if articles is None:
+        yield open_live(var)
+        return
+    with TemporaryDirectory(prefix="kb-synonyms-") as name, progress() as step:
+        tree = read_tree(articles, locale=locale, progress=lambda done, of: step("reading", done, of))
+        indexer.build(tree, Path(name), progress=step)
+        yield open_live(Path(name))
+
+
+COMMANDS = (publish_command, translations_command, replay_command, bisect_command, synonyms_command)

@@ -12,15 +12,9 @@ from kb.deflection import intents
 from kb.deflection.retention import DAY_MS
 from kb.deflection.store import EventStore, database_url
 from kb.desk import records
+from kb.options import VAR
+from kb.roles import Role
 from kb.settings import load
-
-_VAR = click.option(
-    "--var",
-    type=click.Path(path_type=Path),
-    default=Path("var"),
-    show_default=True,
-    help="Folder of all state.",
-)
 
 
 def open_store(var: Path) -> EventStore:
@@ -36,18 +30,18 @@ def token() -> None:
 
 
 @token.command("create")
-@click.option("--role", type=click.Choice([each.value for each in tokens.Role]), required=True)
+@click.option("--role", type=click.Choice([each.value for each in Role]), required=True)
 @click.option("--name", required=True, help="Whose it is, or what for.")
 @click.option("--days", type=int, default=tokens.DAYS, show_default=True, help="Days until it expires.")
-@_VAR
+@VAR
 def create_token(role: str, name: str, days: int, var: Path) -> None:
     """Print a new token, alone, once: only its hash is kept."""
     with open_store(var) as store:
-        click.echo(tokens.create(store, tokens.Role(role), name, days))
+        click.echo(tokens.create(store, Role(role), name, days))
 
 
 @token.command("list")
-@_VAR
+@VAR
 def list_tokens(var: Path) -> None:
     """All tokens with their ids."""
     now = time.time_ns() // 1_000_000
@@ -60,7 +54,7 @@ def list_tokens(var: Path) -> None:
 
 @token.command("revoke")
 @click.argument("token_id", metavar="ID")
-@_VAR
+@VAR
 def revoke_token(token_id: str, var: Path) -> None:
     """Token ID (see `kb token list`) opens nothing any more; processes that serve notice within seconds."""
     with open_store(var) as store:
@@ -70,7 +64,7 @@ def revoke_token(token_id: str, var: Path) -> None:
 
 @click.command()
 @click.option("--days", type=click.IntRange(1, 3650), help="Keep so many days; default KB_FACT_DAYS.")
-@_VAR
+@VAR
 def prune(days: int | None, var: Path) -> None:
     """Delete facts that are older than the retention, keeping counts a day."""
     settings = load()

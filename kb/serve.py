@@ -14,7 +14,9 @@ import secrets
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,11 +32,14 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 from msgspec import Struct
 
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreReadOnly
+from kb.later import later
 from kb.ports import bind
 from kb.settings import Settings
 from kb.signing import signing_secret
 
 if TYPE_CHECKING:
+    from kb.deflection.store import EventStore
+    from kb.desk.clerk import Clerk
     from kb.index.generation import LiveIndex
 
 GRACEFUL_SECONDS = 30
@@ -158,24 +163,27 @@ class _Server(BaseApplication):  # type: ignore[misc]
         # after the fork, see above
         from kb.api import create_app
         from kb.deflection.spool import Bounds, Spool
-        from kb.deflection.store import EventStore, database_url
-        from kb.desk.clerk import Clerk
         from kb.index.generation import LiveIndex
         from kb.publish import schedule
         from kb.web.parts import Parts
 
         settings = self._settings
-        store = EventStore(database_url(self._var, settings.database_url.value))
+        store = later(partial(_store, self._var, settings))
         spool = Spool(self._var / "spool", store, Bounds(bytes=settings.spool_mb * 1_000_000))
-        clerk = Clerk(store, settings)
+        clerk = later(partial(_clerk, store, settings))
         parts = Parts(
             live=LiveIndex(self._var), var=self._var, settings=settings, locale=self._locale,
             metrics=self._metrics, preview=self._made.preview,
             store=store, spool=spool, clerk=clerk, secret=self._secret,
         )  # fmt: skip
         warm(parts.live)
-        spool.start()
-        clerk.start()
+
+        def begin() -> None:
+            spool.start()
+            clerk.start()
+
+        # they open the database: a second of importing, beside the first answers
+        threading.Thread(target=begin, daemon=True).start()
 
         def leave(server: object, worker: object) -> None:
             clerk.close()
@@ -187,6 +195,18 @@ class _Server(BaseApplication):  # type: ignore[misc]
             locale=self._locale or None,
         ))  # fmt: skip
         return create_app(parts)
+
+
+def _store(var: Path, settings: Settings) -> EventStore:
+    from kb.deflection.store import EventStore, database_url
+
+    return EventStore(database_url(var, settings.database_url.value))
+
+
+def _clerk(store: EventStore, settings: Settings) -> Clerk:
+    from kb.desk.clerk import Clerk
+
+    return Clerk(store, settings)
 
 
 def warm(live: LiveIndex) -> None:

@@ -2,7 +2,6 @@
 
 file_ticket    its words, its place in the outbox and its fact, in one transaction; only then 201
 mark           an agent's word on what an article was to a ticket
-in_holdout     which sessions are suggested nothing, so that suggesting can be measured
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ from __future__ import annotations
 import hashlib
 
 import sqlalchemy as sa
-from msgspec import Struct
 
-from kb.deflection.facts import Entry, Reader, Relation, TicketArticleLinked, TicketFiled, new_id
+from kb.deflection.facts import Relation, TicketArticleLinked, TicketFiled, new_id
 from kb.deflection.retention import DAY_MS
 from kb.deflection.store import EventStore
 from kb.desk import hooks, outbox
+from kb.desk.authors import Author
 from kb.desk.drafts import Draft
 from kb.desk.numbers import new_number
 from kb.desk.records import KEY_DAYS
@@ -23,25 +22,6 @@ from kb.desk.tables import FOREIGN, ONCE, TICKET, now_ms, wrote
 from kb.errors import KeyReused
 
 KEY_MS = KEY_DAYS * DAY_MS
-
-
-class Author(Struct, frozen=True, kw_only=True):
-    """Who files or marks, as facts know them."""
-
-    session: str = ""
-    reader: Reader = Reader.CUSTOMER
-    entry: Entry = Entry.API
-
-
-def in_holdout(session: str, share: float) -> bool:
-    """Whether a session is one of those that are shown nothing: the same answer at every request of it.
-
-    A reader without one is not: nobody could say what came of it.
-    """
-    if not session:
-        return False
-    digest = hashlib.sha256(f"holdout:{session}".encode()).digest()
-    return int.from_bytes(digest[:8]) < share * 2**64
 
 
 def file_ticket(

@@ -10,9 +10,9 @@ import msgspec
 
 from kb.desk import records
 from kb.desk.clerk import Clerk
+from kb.options import VAR
 from kb.records_cli import open_store
 from kb.settings import load
-from kb.terminal import VAR
 
 
 @click.command()

@@ -9,43 +9,20 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from enum import StrEnum
 
 import sqlalchemy as sa
-from msgspec import Struct
 
 from kb.deflection.retention import DAY_MS
 from kb.deflection.store import EventStore
 from kb.deflection.tables import tokens
 from kb.errors import BadParameter, TokenNotFound
+from kb.roles import Role, Token
 
 PREFIX = "kb_"
 """Lets a person, a secret scanner and `kb.deflection.scrub` see what it is."""
 DAYS = 365
 MAX_DAYS = 3650
 MAX_NAME = 100
-
-
-class Role(StrEnum):
-    """Everyone with a role may read agents' articles; reports need writer or admin."""
-
-    AGENT = "agent"
-    WRITER = "writer"
-    ADMIN = "admin"
-
-
-class Token(Struct, frozen=True, kw_only=True):
-    """What is known of a token; times are epoch milliseconds."""
-
-    id: str
-    name: str
-    role: Role
-    created_at: int
-    expires_at: int
-    revoked_at: int | None = None
-
-    def valid(self, now_ms: int) -> bool:
-        return self.revoked_at is None and now_ms < self.expires_at
 
 
 def create(store: EventStore, role: Role, name: str, days: int = DAYS) -> str:

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec import Struct
 
 from kb.deflection.grouping import Group, Wording, group, words_of
+from kb.deflection.periods import MIN_SESSIONS as MIN_SESSIONS
 from kb.deflection.totals import Need
 from kb.deflection.triage import Cause, today
 from kb.index.generation import Generation
 from kb.index.snapshot import Snapshot
 from kb.model import Audience
 
-MIN_SESSIONS = 5
 MOST = 100
 """Groups listed; what is not is counted."""
 _LABEL_WORDS = 3

@@ -12,6 +12,9 @@ from msgspec import Struct
 from kb.deflection.outcomes import WINDOW, WINDOWS
 from kb.errors import BadParameter
 
+MIN_SESSIONS = 5
+"""Sessions from which on a query's text is shown."""
+
 DAYS = 28
 """Four whole weeks, so that each day of the week counts alike."""
 

@@ -16,6 +16,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from msgspec import Struct
@@ -24,8 +25,10 @@ from kb.deflection.backlog import Backlog
 from kb.deflection.facts import AnyFact
 from kb.deflection.losses import Losses
 from kb.deflection.segments import line_of, orphans, read_batch, waiting_bytes
-from kb.deflection.store import EventStore
 from kb.errors import KbError, StoreRefused
+
+if TYPE_CHECKING:
+    from kb.deflection.store import EventStore
 
 LOG = structlog.get_logger("kb")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kb.desk import smtp, webhook, zendesk
 from kb.desk.parcel import Send
 from kb.errors import BadSetting
 from kb.settings import Settings
@@ -24,6 +23,8 @@ def senders(settings: Settings) -> dict[str, Send]:
     if settings.owner_webhook:
         if not settings.owner_secret:
             raise BadSetting("KB_OWNER_SECRET", "is needed with KB_OWNER_WEBHOOK")
+        from kb.desk import webhook
+
         found["wrong"] = webhook.sender(
             settings.owner_webhook, settings.owner_secret.value, settings.desk_timeout
         )
@@ -40,6 +41,8 @@ def _check(settings: Settings) -> None:
 
 
 def _desk(settings: Settings) -> Send:
+    from kb.desk import smtp, webhook, zendesk  # TLS, HTTP and mail: 0.1 s
+
     if settings.desk == "zendesk":
         return zendesk.sender(settings)
     if settings.desk == "smtp":

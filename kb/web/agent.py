@@ -19,11 +19,10 @@ from msgspec import Meta, Struct
 
 from kb.deflection.facts import Entry
 from kb.desk.drafts import Draft
-from kb.desk.records import words_of
 from kb.errors import ArticleGone, ArticleMoved, ArticleNotFound, BadParameter, InvalidBody
 from kb.model import Article, Audience
+from kb.roles import Role
 from kb.search import Query, Results
-from kb.tokens import Role
 from kb.web import present
 from kb.web.answers import HTML
 from kb.web.drafting import author_of, impersonal_query
@@ -113,7 +112,7 @@ class Desk(Page):
         resp.data = self.pages.render(
             req, shelf, "agent.html",
             asked=asked, results=results, hits=self._hits(shelf, asked, results, opened),
-            preview=preview, gone=gone, said=f"agent.said.{asked.said}" if asked.said in _SAID else "",
+            opened=preview, gone=gone, said=f"agent.said.{asked.said}" if asked.said in _SAID else "",
             token=token_of(req), may_mark=role is not Role.WRITER, may_report=role is not Role.AGENT,
             field=FIELD, form_token=form_token(req, resp, self.parts), query=asked.q, robots="noindex",
             categories={each.id: category_title(shelf.generation.site, each.id, shelf)
@@ -123,6 +122,8 @@ class Desk(Page):
 
     def _ticket(self, asked: DeskParams) -> Draft | None:
         """What the customer wrote in the ticket that the address names."""
+        from kb.desk.records import words_of  # and with it the database
+
         if not asked.ticket or asked.q or self.parts.store is None:
             return None
         return words_of(self.parts.store, asked.ticket.upper()) or words_of(self.parts.store, asked.ticket)
@@ -184,7 +185,7 @@ class DeskPreview(Page):
         preview = preview_of(req, self, shelf, article_id, asked.at)
         resp.content_type = HTML
         resp.data = self.pages.render(
-            req, shelf, "agent_preview.html", preview=preview,
+            req, shelf, "agent_preview.html", opened=preview,
             asked=DeskParams(locale=locale, open=article_id, at=asked.at),
         )  # fmt: skip
 

@@ -20,6 +20,7 @@ import falcon
 from msgspec import Struct
 
 from kb.deflection.facts import Entry, FormOpened, MarkedSolved, SuggestionOpened, new_id
+from kb.desk.authors import Author
 from kb.desk.drafts import MAX_EMAIL, MAX_MESSAGE, MAX_SUBJECT, Draft, Flaw, cleaned, flaws
 from kb.desk.numbers import is_number, new_number
 from kb.errors import (
@@ -31,7 +32,6 @@ from kb.errors import (
     StoreUnavailable,
     TooManyRequests,
 )
-from kb.tickets import Author
 from kb.web import metrics, present
 from kb.web.answers import HTML
 from kb.web.bodies import read_form

@@ -8,10 +8,10 @@ import falcon
 
 from kb.deflection.facts import Entry, SuggestionsShown, new_id
 from kb.deflection.scrub import scrub
+from kb.desk.authors import Author, in_holdout
 from kb.desk.drafts import MAX_BODY, Draft, query_of
 from kb.model import Audience
 from kb.search import Hit, Query, Results
-from kb.tickets import Author, in_holdout
 from kb.web.parts import Parts
 from kb.web.reader import Shelf
 from kb.web.recording import now_ms

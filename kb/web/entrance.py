@@ -7,7 +7,7 @@ from urllib.parse import quote
 import falcon
 
 from kb.errors import NotSignedIn
-from kb.tokens import Role
+from kb.roles import Role
 from kb.web.guard import require, role_of
 
 

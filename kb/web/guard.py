@@ -13,10 +13,9 @@ from http.cookies import CookieError
 import falcon
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from kb import tokens
 from kb.errors import KbError, NotAllowed, NotSignedIn
 from kb.model import Audience
-from kb.tokens import Role, Token
+from kb.roles import Role, Token
 from kb.web.parts import Parts
 
 COOKIE = "kb_signin"
@@ -81,6 +80,8 @@ class Guard:
         return token if token and token.valid(time.time_ns() // 1_000_000) else None
 
     def _ask(self, key: str) -> Token | None:
+        from kb import tokens  # and with it the database, which most readers never need
+
         assert self._parts.store is not None
         kind, _, value = key.partition(" ")
         ask = tokens.find if kind == "plain" else tokens.by_id

@@ -10,7 +10,6 @@ from kb.model import Audience
 from kb.web import freshness, metrics, present
 from kb.web.answers import JSON, encode, send_cached, send_json
 from kb.web.guard import audience_of
-from kb.web.openapi import document
 from kb.web.reader import default_locale, generation_of, locales_of
 from kb.web.resources import Resource
 from kb.web.shapes import Health, Readiness, Version
@@ -66,6 +65,8 @@ class OpenApi(Resource):
     """The description of this API, with the locales that the live index has."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        from kb.web.openapi import document  # and with it the shapes of all reports
+
         try:
             generation = generation_of(req, self.parts)
         except (IndexMissing, IndexDamaged, IndexMismatch):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from kb.deflection.spool import Spool
-from kb.deflection.store import EventStore
-from kb.desk.clerk import Clerk
 from kb.errors import StoreUnavailable
 from kb.index.generation import LiveIndex
 from kb.settings import Settings
+
+if TYPE_CHECKING:
+    from kb.deflection.store import EventStore
+    from kb.desk.clerk import Clerk
 
 
 class Parts(Struct, frozen=True, kw_only=True):

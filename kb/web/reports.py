@@ -6,25 +6,24 @@ A report first takes in the facts that have arrived: a moment's work where repor
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import falcon
 from msgspec import Meta, Struct, field
 
-from kb.deflection import printing, report
-from kb.deflection.failures import MIN_SESSIONS
 from kb.deflection.outcomes import WINDOW
-from kb.deflection.periods import Period, period, zone_of
-from kb.deflection.report import Sources, spooled
-from kb.deflection.shape import ArticlesReport, FailuresReport
+from kb.deflection.periods import MIN_SESSIONS, Period, period, zone_of
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreUnavailable
 from kb.index.generation import Generation
-from kb.tokens import Role
+from kb.roles import Role
 from kb.web.answers import JSON, send_json
 from kb.web.guard import require
 from kb.web.params import read
 from kb.web.parts import Parts
 from kb.web.resources import Resource
+
+if TYPE_CHECKING:
+    from kb.deflection.report import Sources
 
 CSV = "text/csv"
 MOST = 50_000
@@ -42,6 +41,8 @@ class ReportParams(Struct, frozen=True, kw_only=True):
 
 def sources_of(parts: Parts) -> Sources:
     """What reports are made from here. Raises StoreUnavailable."""
+    from kb.deflection.report import Sources, spooled  # and with it the database
+
     if parts.store is None:
         raise StoreUnavailable("nothing is recorded here")
     var = parts.var
@@ -85,6 +86,8 @@ def _send(req: falcon.Request, resp: falcon.Response, answer: Struct, table: str
 
 class DeflectionReport(_Report):
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        from kb.deflection import printing, report
+
         sources, chosen, min_sessions = self.asked(req)
         found = report.build(sources, chosen, min_sessions)
         _send(req, resp, found, printing.deflection_csv(found))
@@ -92,6 +95,9 @@ class DeflectionReport(_Report):
 
 class FailureReport(_Report):
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        from kb.deflection import printing, report
+        from kb.deflection.shape import FailuresReport
+
         sources, chosen, min_sessions = self.asked(req)
         found = report.failures(sources, chosen, min_sessions)
         answer = FailuresReport(
@@ -104,6 +110,9 @@ class FailureReport(_Report):
 
 class ArticleReports(_Report):
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        from kb.deflection import printing, report
+        from kb.deflection.shape import ArticlesReport
+
         sources, chosen, _ = self.asked(req)
         found = report.articles(sources, chosen)
         answer = ArticlesReport(

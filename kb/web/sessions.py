@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from kb.deflection.facts import Reader
 from kb.errors import BadParameter
-from kb.tokens import Role
+from kb.roles import Role
 from kb.web.guard import cookie, role_of, set_cookie
 from kb.web.parts import Parts
 

@@ -6,7 +6,6 @@ import re
 
 import falcon
 
-from kb import tokens
 from kb.errors import StoreUnavailable
 from kb.web.answers import HTML
 from kb.web.forms import FIELD, form_token, read_own_form
@@ -24,6 +23,8 @@ class SignIn(Page):
         self._show(req, resp, following if isinstance(following, str) else "", wrong=False)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        from kb import tokens  # and with it the database
+
         fields = read_own_form(req, self.parts)
         store = self.parts.store
         if store is None:

@@ -8,7 +8,6 @@ import falcon
 import msgspec
 
 from kb.deflection.facts import AnyFact, TicketArticleLinked
-from kb.desk import hooks
 from kb.desk.events import TicketEvent, checked, from_zendesk
 from kb.desk.signing import SCHEMES, Scheme, verify
 from kb.errors import (
@@ -65,6 +64,8 @@ class TicketHook(Resource):
         return verify(scheme, secret.value, stamp, signature, body, time.time()), body
 
     def _take(self, req: falcon.Request, source: str, digest: str, event: TicketEvent) -> None:
+        from kb.desk import hooks  # and with it the database
+
         store, clerk = desk_of(self.parts)
         generation = _generation(req, self.parts)
         commit = event.commit or (generation.commit if generation else "")

@@ -8,11 +8,11 @@ import falcon
 
 from kb.deflection.facts import Entry, Relation
 from kb.deflection.scrub import scrub
+from kb.desk.authors import Author
 from kb.desk.drafts import Draft, Flaw, cleaned, flaws
 from kb.desk.numbers import is_number, new_number
 from kb.errors import ArticleGone, ArticleNotFound, BadParameter, InvalidBody
-from kb.tickets import Author, file_ticket, mark
-from kb.tokens import Role
+from kb.roles import Role
 from kb.web import metrics, present
 from kb.web.answers import send_json
 from kb.web.bodies import read_json
@@ -86,6 +86,8 @@ class FileTicket(Resource):
 
 def filed(parts: Parts, draft: Draft, author: Author, key: str, repeat_minutes: int) -> str:
     """The number of a ticket that is stored now; raises KeyReused, and the store's errors."""
+    from kb.tickets import file_ticket  # and with it the database
+
     store, clerk = desk_of(parts)
     sent = "ticket" in clerk.kinds
     number = file_ticket(store, draft, author, sent=sent, key=key, repeat_minutes=repeat_minutes)
@@ -122,6 +124,8 @@ class MarkArticle(Resource):
 
 def marked(req: falcon.Request, parts: Parts, ticket: str, body: ArticleMark, author: Author) -> MarkAnswer:
     """Store an agent's word; raises InvalidBody for an article or locale that there is not."""
+    from kb.tickets import mark  # and with it the database
+
     shelf = _shelf(req, parts, body.locale)
     owner = _owner(shelf, body)
     number = ticket.upper() if is_number(ticket.upper()) else ticket

@@ -28,7 +28,7 @@ from kb.deflection.shape import Report
 from kb.errors import BadParameter, ContentError
 from kb.index.generation import LiveIndex
 from kb.model import Status
-from kb.tokens import Role
+from kb.roles import Role
 from kb.web.parts import Parts
 
 from .making import DAY, HOUR, MINUTE, START, Facts, filed, linked, said, searched, solved, suggested, viewed

@@ -6,11 +6,12 @@ import sqlalchemy as sa
 
 from kb.deflection.store import EventStore
 from kb.desk import outbox, records
+from kb.desk.authors import Author
 from kb.desk.drafts import Draft
 from kb.desk.senders import senders
 from kb.desk.tables import OUTBOX
 from kb.settings import Secret, Settings
-from kb.tickets import Author, file_ticket
+from kb.tickets import file_ticket
 
 from .desks import HttpDesk, SmtpDesk
 

@@ -11,8 +11,8 @@ from kb.deflection import intents
 from kb.deflection.facts import Reader, TicketArticleLinked
 from kb.desk import records
 from kb.desk.clerk import Clerk
+from kb.roles import Role
 from kb.settings import Secret
-from kb.tokens import Role
 
 from .desks import HttpDesk
 from .test_hooks import event, file, hook

@@ -15,13 +15,14 @@ from kb.deflection import intents
 from kb.deflection.facts import TicketFiled
 from kb.deflection.store import EventStore
 from kb.desk import outbox, records
+from kb.desk.authors import Author
 from kb.desk.clerk import Clerk
 from kb.desk.senders import senders
 from kb.desk.tables import OUTBOX
 from kb.desk.wire import retry_after
 from kb.errors import BadSetting, TicketNotFound
 from kb.settings import Secret, Settings
-from kb.tickets import Author, file_ticket
+from kb.tickets import file_ticket
 
 from .desks import HttpDesk, SmtpDesk
 from .filing import DRAFT, filed, row, smtp, try_once, webhook, zendesk

@@ -9,11 +9,11 @@ import pytest
 from kb.deflection.facts import SuggestionsShown, TicketFiled
 from kb.deflection.store import EventStore
 from kb.desk import records
+from kb.desk.authors import in_holdout
 from kb.desk.drafts import query_of
 from kb.desk.numbers import is_number
 from kb.index.generation import LiveIndex
 from kb.model import Audience
-from kb.tickets import in_holdout
 
 SESSION = {"X-KB-Session": "session-one"}
 BODY = {"subject": "返金がまだ", "body": "お世話になっております。返金がまだ届きません。", "locale": "ja"}

@@ -73,7 +73,8 @@ FILING = """
 import os, signal, sys
 from kb.deflection.store import EventStore
 from kb.desk.drafts import Draft
-from kb.tickets import Author, file_ticket
+from kb.desk.authors import Author
+from kb.tickets import file_ticket
 store = EventStore(sys.argv[1])
 draft = Draft(subject="返金", body="まだです", locale="ja")
 os.write(1, file_ticket(store, draft, Author(session="session-one"), sent=True).encode())

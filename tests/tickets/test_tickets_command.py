@@ -11,9 +11,10 @@ from click.testing import CliRunner
 
 from kb.cli import cli
 from kb.deflection.store import EventStore, database_url
+from kb.desk.authors import Author
 from kb.desk.drafts import Draft
 from kb.desk.tables import OUTBOX
-from kb.tickets import Author, file_ticket
+from kb.tickets import file_ticket
 
 from .desks import HttpDesk
 

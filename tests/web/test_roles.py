@@ -18,7 +18,7 @@ from kb.cli import cli
 from kb.deflection import tables
 from kb.errors import BadParameter, KbError, StoreReadOnly, TokenNotFound
 from kb.signing import signing_secret
-from kb.tokens import Role
+from kb.roles import Role
 from kb.web import guard
 
 SECRET = "/ja/articles/agents/secret"

@@ -1,0 +1,29 @@
+"""A part of the service that is made when it is first used: what is slow to import keeps nobody waiting."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+Part = TypeVar("Part")
+
+
+def later(make: Callable[[], Part]) -> Part:
+    """Stands for what `make` gives; it is called once, by the first who asks something of it."""
+    return cast(Part, _Later(make))
+
+
+class _Later:
+    """For any number of threads."""
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: object = None
+
+    def __getattr__(self, name: str) -> Any:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+        return getattr(self._made, name)
