@@ -156,9 +156,12 @@ def _cell(row: Any, by: Sequence[str]) -> Cell:
     rest, failing = divmod(rest, _WINDOWS)
     week, form = divmod(rest, 3)
     # PostgreSQL's sums are decimals
-    alike: dict[str, Any] = dict(zip(by, names, strict=True))
+    alike: dict[str, Any] = {
+        **dict(zip(by, names, strict=True)),
+        **dict(zip(_SUMS, map(int, row[2:]), strict=True)),
+    }
     return Cell(**alike, evidence=evidence, form=form, week=week, failing=failing,
-                closing=closing, **dict(zip(_SUMS, map(int, row[2:]), strict=True)))  # fmt: skip
+                closing=closing)  # fmt: skip
 
 
 def tickets_of(connection: Connection, start: int, end: int) -> Tickets:
