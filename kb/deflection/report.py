@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -110,15 +110,24 @@ def count(store: EventStore, period: Period) -> Counted:
         parts = list(weeks(period))
         begins = [first for _, first, _ in parts]
         return Counted(
-            cells=totals.cells(connection, start, end, now, totals.DIMENSIONS, begins),
+            cells=_chosen(period, totals.cells(connection, start, end, now, totals.DIMENSIONS, begins)),
             weeks=[(name, totals.tickets_of(connection, first, last)) for name, first, last in parts],
-            needs=list(totals.needs_of(connection, start, end, period.window_ms)),
-            articles=totals.articles_of(connection, start, end, period.window_ms),
+            needs=_chosen(period, totals.needs_of(connection, start, end, period.window_ms)),
+            articles=_chosen(period, totals.articles_of(connection, start, end, period.window_ms)),
             treated=treated,
             holdout=holdout,
-            before=totals.cells(connection, past.start, past.end, now),
+            before=_chosen(period, totals.cells(connection, past.start, past.end, now, _LOCALE)),
             tickets_before=totals.tickets_of(connection, past.start, past.end),
         )  # fmt: skip
+
+
+_LOCALE = ("locale",)
+Of = TypeVar("Of", Cell, Need, ArticleReads)
+
+
+def _chosen(period: Period, those: Iterable[Of]) -> list[Of]:
+    """Of the period's locale."""
+    return [each for each in those if not period.locale or each.locale == period.locale]
 
 
 def build(sources: Sources, period: Period, min_sessions: int = MIN_SESSIONS) -> Report:
@@ -148,16 +157,15 @@ def build(sources: Sources, period: Period, min_sessions: int = MIN_SESSIONS) ->
 def failures(sources: Sources, period: Period, min_sessions: int = MIN_SESSIONS) -> Failures:
     """The part of the report about failed searches alone."""
     with sources.store.reading() as connection:
-        needs = list(totals.needs_of(connection, period.start, period.end, period.window_ms))
+        needs = _chosen(period, totals.needs_of(connection, period.start, period.end, period.window_ms))
     return failures_of(needs, sources.generation, min_sessions)
 
 
 def articles(sources: Sources, period: Period) -> tuple[ArticleReport, ...]:
     """The part about articles alone, all of them."""
     with sources.store.reading() as connection:
-        return tuple(
-            map(_article, totals.articles_of(connection, period.start, period.end, period.window_ms))
-        )
+        read = totals.articles_of(connection, period.start, period.end, period.window_ms)
+        return tuple(map(_article, _chosen(period, read)))
 
 
 # ---------------------------------------------------------------- parts
