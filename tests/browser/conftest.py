@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 import structlog
-from conftest import Indexed
+from conftest import Indexed, index, write
 from msgspec import Struct
 
 from kb import tokens
@@ -24,6 +25,9 @@ from kb.settings import Settings
 from kb.tokens import Role
 from kb.web.guard import COOKIE, signer
 from kb.web.parts import Parts
+
+from . import customers
+from .customers import shop_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install pytest-playwright")
 
@@ -72,26 +76,55 @@ class Service(Struct, frozen=True):
         return sorted(self.store.facts(0, 2**62), key=lambda fact: fact.id)
 
 
-@pytest.fixture(scope="session")
-def service(miniature: Indexed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@contextmanager
+def serving(var: Path, state: Path, **settings: object) -> Iterator[Service]:
+    """The application over an index and an empty database."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(50), cache_logger_on_first_use=False
     )
-    state = tmp_path_factory.mktemp("service")
-    settings = Settings(rate_limit="", ticket_rate="")
+    given = Settings(rate_limit="", ticket_rate="", **settings)
     with EventStore(database_url(state)) as store:
         store.migrate()
         spool = Spool(state / "spool", store, Bounds(linger=0.01, first_wait=0.05))
         parts = Parts(
-            live=LiveIndex(miniature.var), settings=settings, var=state, store=store, spool=spool,
-            clerk=Clerk(store, settings), secret=b"s" * 32,
+            live=LiveIndex(var), settings=given, var=state, store=store, spool=spool,
+            clerk=Clerk(store, given), secret=b"s" * 32,
         )  # fmt: skip
-        server = make_server("127.0.0.1", 0, create_app(parts), server_class=_Server, handler_class=_Quiet)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Service(f"http://127.0.0.1:{server.server_port}", parts, store, spool)
-        server.shutdown()
-        server.server_close()
+        with listening(create_app(parts)) as url:
+            yield Service(url, parts, store, spool)
         spool.close()
+
+
+@contextmanager
+def listening(application: object) -> Iterator[str]:
+    """Address of an application on a free port of its own."""
+    server = make_server("127.0.0.1", 0, application, server_class=_Server, handler_class=_Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def service(miniature: Indexed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with serving(miniature.var, tmp_path_factory.mktemp("service")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[str]:
+    """Another site, which embeds the widget."""
+    with listening(shop_page) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def center(tmp_path_factory: pytest.TempPathFactory, shop: str) -> Iterator[Service]:
+    """The help center as customers meet it: the miniature and what `customers` adds."""
+    folder = tmp_path_factory.mktemp("center")
+    indexed = index(write(folder / "articles", customers.ARTICLES), folder / "var")
+    with serving(indexed.var, tmp_path_factory.mktemp("facts"), widget_origins=(shop,)) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -117,6 +150,21 @@ def signed_in(context, service: Service, complaints: list[str]) -> Callable[[str
         page.set_default_timeout(10_000)
         page.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    return act
+
+
+@pytest.fixture
+def reader(new_context, center: Service, complaints: list[str]) -> Callable[..., object]:
+    """A page of a customer; `reader("/ja/", width=360)` opens it there."""
+
+    def act(path: str, width: int = 1280, **more: object):
+        page = new_context(viewport={"width": width, "height": 740}, **more).new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(center.url + path)
         return page
 
     return act
