@@ -51,7 +51,9 @@ def deflection_csv(report: Report) -> str:
         for part, slices in {"all": (whole,), **report.by}.items()
         for each in slices
     ]  # fmt: skip
-    return _csv(("part", "name", "intents", *names, "deflection_low", "deflection_high", "coverage"), rows)
+    return table_csv(
+        ("part", "name", "intents", *names, "deflection_low", "deflection_high", "coverage"), rows
+    )
 
 
 def failures_csv(found: Failures) -> str:
@@ -72,19 +74,20 @@ def failures_csv(found: Failures) -> str:
         ("zero_result", z.query, z.locale, z.searches, z.sessions, z.tickets, "", z.finds_today, *blank)
         for z in found.zero_results
     ]
-    return _csv(head, rows)
+    return table_csv(head, rows)
 
 
 def articles_csv(found: Iterable[ArticleReport]) -> str:
     head = ("article", "locale", "reads", "useful", "tickets", "rate", "low", "high", "helpful", "unhelpful")
-    return _csv(head, (
+    return table_csv(head, (
         (a.article, a.locale, a.reads, a.useful, a.tickets.count, a.tickets.value, a.tickets.low,
          a.tickets.high, a.helpful, a.unhelpful)
         for a in found
     ))  # fmt: skip
 
 
-def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Lines as RFC 4180 has them."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180
     writer.writerow(head)
