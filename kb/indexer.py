@@ -37,9 +37,8 @@ from kb.index import generation as generations
 from kb.index.changes import Changes, compare, gone_of, indexable, name_of, next_change_of
 from kb.index.compile import compile_snapshot
 from kb.index.generation import Generation, Media, SiteState, locale_folder
-from kb.index.records import Analysed, records_of
-from kb.index.schema import encode
 from kb.index.snapshot import Snapshot
+from kb.index.vectors import Vectors, decode, encode, vectors_of
 from kb.model import Article, Audience, Past, Tree
 from kb.processes import pool
 from kb.text.analyze import analyze
@@ -308,18 +307,18 @@ def _fill(job: Job, helpers: ProcessPoolExecutor | None) -> None:
             job.progress("writing", done, len(fresh))
 
 
-def _analyse(articles: Sequence[Article], helpers: ProcessPoolExecutor | None) -> Iterator[Analysed]:
-    """Records of each article, in order."""
+def _analyse(articles: Sequence[Article], helpers: ProcessPoolExecutor | None) -> Iterator[Vectors]:
+    """Of each article, in order."""
     if helpers is None:
-        yield from map(records_of, articles)
+        yield from map(vectors_of, articles)
         return
-    for encoded in helpers.map(_encoded_records, articles, chunksize=16):
-        yield msgspec.msgpack.decode(encoded, type=Analysed)
+    for encoded in helpers.map(_encoded_vectors, articles, chunksize=16):
+        yield decode(encoded)
 
 
-def _encoded_records(article: Article) -> bytes:
+def _encoded_vectors(article: Article) -> bytes:
     """MessagePack crosses between processes five times faster than pickled objects."""
-    return encode(records_of(article))
+    return encode(vectors_of(article))
 
 
 def _describe(job: Job) -> None:
@@ -357,8 +356,8 @@ def _compile(job: Job, helpers: ProcessPoolExecutor | None) -> None:
 
 def compile_locale(var: Path, folder: str, locale: str) -> None:
     """The public snapshot, and the agents' over both indexes; one where agents have nothing of their own."""
-    public = durable.read_records(locale_folder(var, folder, Audience.PUBLIC, locale) / "whoosh")
-    agents = durable.read_records(locale_folder(var, folder, Audience.AGENT, locale) / "whoosh")
+    public = durable.read_vectors(locale_folder(var, folder, Audience.PUBLIC, locale) / "whoosh")
+    agents = durable.read_vectors(locale_folder(var, folder, Audience.AGENT, locale) / "whoosh")
     target = locale_folder(var, folder, Audience.PUBLIC, locale) / "snapshot"
     both = locale_folder(var, folder, Audience.AGENT, locale) / "snapshot"
     compile_snapshot(public, target, locale)
