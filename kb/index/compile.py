@@ -231,7 +231,7 @@ def _compile_grams(folder: Path, joined: _Joined) -> None:
     # rows ascend, so sorting by code alone keeps them ascending within each
     order = np.argsort(code, kind="stable")
     code, row, tf = code[order], row[order], tf[order]
-    first = np.flatnonzero(np.diff(code, prepend=~code[:1]))
+    first = np.flatnonzero(np.append(True, code[1:] != code[:-1])[: len(code)])
     df = np.diff(first, append=len(code))
     kind = (code >> np.uint64(62)).astype(np.int64)
     length = np.bincount(kind * rows + row, tf, 3 * rows).reshape(3, rows)

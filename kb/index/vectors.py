@@ -170,10 +170,10 @@ def _grams(analysed: Analysed) -> tuple[npt.NDArray[np.uint64], Numbers, npt.NDA
     code, row, weight = np.concatenate(codes), np.concatenate(rows), np.concatenate(weights)
     order = np.lexsort((code, row))
     code, row, weight = code[order], row[order], weight[order]
-    first = np.flatnonzero(np.diff(code, prepend=0).astype(bool) | np.diff(row, prepend=-1).astype(bool))
-    if not len(code):
-        return code, row, weight
-    return code[first], row[first], np.add.reduceat(weight, first)
+    new = np.ones(len(code), bool)
+    new[1:] = (code[1:] != code[:-1]) | (row[1:] != row[:-1])
+    first = np.flatnonzero(new)
+    return code[first], row[first], np.add.reduceat(weight, first) if len(first) else weight
 
 
 def _gram_sources(analysed: Analysed) -> Iterable[tuple[float, list[str], list[str]]]:
