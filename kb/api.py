@@ -30,6 +30,7 @@ from kb.web import (
     signin,
     ticket_hooks,
     tickets,
+    widget,
 )
 from kb.web.guard import Guard
 from kb.web.middleware import Gate, Trace, request_id
@@ -95,6 +96,7 @@ def routes(parts: Parts, shown: Pages) -> dict[str, object]:
         # files and discovery
         "/static/{name}": files.Static(),
         "/media/{path:path}": files.Media(parts),
+        "/widget.js": widget.Widget(shown),
         "/robots.txt": discovery.Robots(parts),
         "/sitemap.xml": discovery.Sitemap(parts),
         "/llms.txt": discovery.LlmsTxt(parts),
@@ -129,7 +131,7 @@ class _Router(falcon.routing.CompiledRouter):
 
 
 def _middleware(parts: Parts) -> list[Any]:
-    always: list[Any] = [Trace(), Gate(parts.settings), Guard(parts)]
+    always: list[Any] = [Trace(), Gate(parts.settings), Guard(parts), widget.OtherSites(parts.settings)]
     return [*always, NoIndex()] if parts.preview else always
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "translations": "kb.publish_cli:translations_command",
     "replay": "kb.publish_cli:replay_command",
     "bisect": "kb.publish_cli:bisect_command",
+    "synonyms": "kb.publish_cli:synonyms_command",
     "token": "kb.records_cli:token",
     "forget": "kb.reports_cli:forget",
     "prune": "kb.records_cli:prune",

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+import numpy as np
 from msgspec import Struct
 
 from kb.index import grams
@@ -54,7 +55,21 @@ MAX_WORDS = 24
 _KANA_FROM = 0.7
 """Share of hiragana among hiragana and kanji from which a query leans on readings; all at 1."""
 
+_REMEMBERED_LENGTH = 100
+"""Characters of a query that is remembered; 512 of them take 15 MB at the very most."""
+
 _HIRAGANA_RUN = re.compile(r"[\u3041-\u3096\u30fc]+")
+
+
+class Typed(Struct, frozen=True):
+    """A query as it was typed, before any index is asked."""
+
+    folded: str
+    analysis: Analysis
+    lean: float
+    bigrams: grams.Codes
+    readings: grams.Codes
+    fourgrams: grams.Codes
 
 
 class Alternative(Struct, frozen=True):
@@ -89,32 +104,28 @@ class Plan(Struct, frozen=True):
 
 def plan(snapshot: Snapshot, text: str, weights: Weights = WEIGHTS) -> Plan:
     """Weighted terms for a cleaned query."""
-    analysis = analyze_query(text)
-    lean = kana_lean(text)
+    typed = read_query(text)
+    lean, tokens = typed.lean, typed.analysis.tokens
     words: dict[int, float] = {}
-    for number, token in _rarest(snapshot, analysis.tokens):
+    for number, token in _rarest(snapshot, tokens):
         weight = weights.compound if token.compound else 1.0
         if lean and _HIRAGANA_RUN.fullmatch(text, token.start, token.end):
             weight *= 1 - lean * (1 - weights.kana_word)
         words[number] = weight
     if lean:
-        for number, weight in _read_as_kanji(snapshot, text).items():
+        for number, weight in _read_as_kanji(snapshot, typed).items():
             words[number] = max(words.get(number, 0.0), weights.lexicon * lean * weight)
-    typed = [token.term for token in analysis.tokens if not token.compound]
-    found, mass = _grams(snapshot, text, analysis, lean, weights)
+    terms = [token.term for token in tokens if not token.compound]
+    found, mass = _grams(snapshot, typed, weights)
     return Plan(
-        words,
-        _concepts(snapshot, typed, weights),
-        _loose(snapshot, analysis.tokens, text, weights),
-        found,
-        mass,
+        words, _concepts(snapshot, terms, weights), _loose(snapshot, tokens, text, weights), found, mass
     )
 
 
-def _read_as_kanji(snapshot: Snapshot, text: str) -> dict[int, float]:
+def _read_as_kanji(snapshot: Snapshot, typed: Typed) -> dict[int, float]:
     """Terms whose reading was typed, each with its share among words that sound alike."""
     words: dict[int, float] = {}
-    for run in _HIRAGANA_RUN.findall(to_hiragana(fold(text).text)):
+    for run in _HIRAGANA_RUN.findall(to_hiragana(typed.folded)):
         for _, _, terms in read_kana(snapshot, run):
             words |= dict.fromkeys(terms, len(terms) ** -0.5)
     return words
@@ -158,10 +169,33 @@ def _loose(snapshot: Snapshot, tokens: Iterable[Token], text: str, weights: Weig
     return loose
 
 
-@lru_cache(maxsize=128)
 def analyze_query(text: str) -> Analysis:
-    """Kept for the next page of the same query; 128 of the longest take 15 MB."""
-    return analyze(text)
+    """The analysis of a query, remembered."""
+    return read_query(text).analysis
+
+
+def read_query(text: str) -> Typed:
+    """What a query's text gives whatever the index; remembered for the next page, reader or keystroke."""
+    return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _read(text)
+
+
+def _read(text: str) -> Typed:
+    folded, analysis = fold(text).text, analyze(text)
+    return Typed(
+        folded,
+        analysis,
+        kana_lean(text),
+        _codes(grams.bigrams([folded])),
+        _codes(grams.readings([analysis.reading])),
+        _codes(grams.fourgrams([folded])),
+    )
+
+
+_remembered = lru_cache(maxsize=512)(_read)
+
+
+def _codes(found: tuple[grams.Codes, object]) -> grams.Codes:
+    return np.unique(found[0])
 
 
 def kana_lean(text: str) -> float:
@@ -184,24 +218,17 @@ def _rarest(snapshot: Snapshot, tokens: Iterable[Token]) -> list[tuple[int, Toke
     return sorted(known.values(), key=lambda pair: int(snapshot.df[pair[0]]))[:MAX_WORDS]
 
 
-def _grams(
-    snapshot: Snapshot, text: str, analysis: Analysis, lean: float, weights: Weights
-) -> tuple[dict[int, float], float]:
+def _grams(snapshot: Snapshot, typed: Typed, weights: Weights) -> tuple[dict[int, float], float]:
+    """Weights of the query's n-grams that occur here, and the sum over all of them."""
     found: dict[int, float] = {}
     mass = 0.0
-    folded = fold(text).text
-    kinds: Sequence[tuple[grams.Codes, float]] = (
-        (grams.bigrams([folded])[0], weights.bigram * (1 - lean)),
-        (
-            grams.readings([analysis.reading])[0],
-            weights.reading + (weights.reading_kana - weights.reading) * lean,
-        ),
-        (grams.fourgrams([folded])[0], weights.fourgram),
-    )
-    for codes, weight in kinds:
-        for code in set(codes.tolist()) if weight else ():
-            mass += weight
-            number = snapshot.gram(code)
-            if number >= 0:
-                found[number] = weight
+    reading = weights.reading + (weights.reading_kana - weights.reading) * typed.lean
+    for codes, weight in (
+        (typed.bigrams, weights.bigram * (1 - typed.lean)),
+        (typed.readings, reading),
+        (typed.fourgrams, weights.fourgram),
+    ):
+        if weight and len(codes):
+            mass += weight * len(codes)
+            found |= dict.fromkeys(snapshot.known_grams(codes), weight)
     return found, mass

@@ -30,6 +30,7 @@ _FROM = click.option("--from", "start", default="", metavar="DATE", help="First 
 _TO = click.option("--to", "end", default="", metavar="DATE", help="Last day; default now.")
 _WINDOW = click.option("--window", type=click.Choice(list(WINDOWS)), default=WINDOW, show_default=True,
                        help="How long after its last act a ticket fails a need.")  # fmt: skip
+_LOCALE = click.option("--locale", default="", metavar="LOCALE", help="Only needs of this locale.")
 _MIN = click.option("--min-sessions", type=click.IntRange(1), default=MIN_SESSIONS, show_default=True,
                     help="Show a customer's text only from so many sessions on.")  # fmt: skip
 
@@ -40,6 +41,7 @@ _MIN = click.option("--min-sessions", type=click.IntRange(1), default=MIN_SESSIO
 @_FROM
 @_TO
 @_WINDOW
+@_LOCALE
 @_MIN
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True
@@ -48,12 +50,12 @@ _MIN = click.option("--min-sessions", type=click.IntRange(1), default=MIN_SESSIO
               show_default=True, help="What CSV holds.")  # fmt: skip
 @click.option("--rebuild", is_flag=True, help="Make the tables of intents anew from all facts first.")
 def report_command(
-    var: Path, articles: Path | None, start: str, end: str, window: str, min_sessions: int, form: str,
-    part: str, rebuild: bool,
+    var: Path, articles: Path | None, start: str, end: str, window: str, locale: str, min_sessions: int,
+    form: str, part: str, rebuild: bool,
 ) -> None:  # fmt: skip
     """What became of searches, why some ended in tickets, and which article to write next."""
     with opened(var, articles) as sources:
-        asked = asked_period(sources, start, end, window)
+        asked = asked_period(sources, start, end, window, locale)
         with progress() as step:
             take_in = sources.rebuild if rebuild else sources.catch_up
             take_in(lambda done, total: step("facts", done, total))
@@ -150,7 +152,7 @@ def history(var: Path, articles: Path | None) -> Path | None:
     return next((folder for folder in candidates if folder.is_dir()), None)
 
 
-def asked_period(sources: Sources, start: str, end: str, window: str) -> Period:
+def asked_period(sources: Sources, start: str, end: str, window: str, locale: str = "") -> Period:
     """Raises BadParameter."""
     zone = zone_of(sources.generation.site.time_zone if sources.generation else "UTC")
-    return period(start, end, window, zone, time.time_ns() // 1_000_000)
+    return period(start, end, window, zone, time.time_ns() // 1_000_000, locale)

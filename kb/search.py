@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from kb.index.snapshot import Card, Floats, Ints, Snapshot
+from kb.index import kernel
+from kb.index.snapshot import Bytes, Card, Floats, Ints, Snapshot
 from kb.model import Correction, Snippet, Span
 from kb.plan import WEIGHTS, Alternative, Plan, Weights, plan
-from kb.snippets import excerpt, title_marks
+from kb.snippets import Sought, excerpt, sought, title_marks
 from kb.spelling import candidates
 
 MAX_LIMIT = 50
@@ -38,7 +39,7 @@ CORRECTED_SHARE = 0.5
 """A hit for what was perhaps meant is worth half of one for what was typed: `score` tells how sure we are."""
 
 Bools = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.intp]
+Numbers = npt.NDArray[np.int64]
 
 
 class Query(Struct, frozen=True, kw_only=True):
@@ -108,9 +109,8 @@ def search(
     strict = ranking.strict & allowed
     sure = CORRECTED_SHARE if corrected else 1.0
     order = _order(snapshot, ranking, allowed, used, max(query.offset + query.limit, MAX_LIMIT), pinned)
-    hits = tuple(
-        _hit(snapshot, int(a), ranking, used, sure) for a in order[query.offset : query.offset + query.limit]
-    )
+    page, marked = order[query.offset : query.offset + query.limit].tolist(), sought(snapshot, used)
+    hits = tuple(_hit(snapshot, article, ranking, marked, sure) for article in page)
     return Results(
         query=query.text,
         total=int(strict.sum()),
@@ -123,31 +123,25 @@ def search(
 
 def rank(snapshot: Snapshot, used: Plan, weights: Weights = WEIGHTS) -> Ranking:
     """Scores of all articles, sections and whether they match strictly."""
-    sections = snapshot.meta.sections
-    rows = np.zeros(sections + snapshot.meta.questions, np.float32)
-    strict = np.zeros(len(rows), bool)
-    for number, weight in used.words.items():
-        row, impact = snapshot.words.of(number)
-        rows[row] += np.float32(weight) * impact
-        strict[row] = True
+    sections, owner = snapshot.meta.sections, snapshot.owner
+    rows = np.zeros(len(owner), np.float32)
+    strict = np.zeros(snapshot.meta.articles, np.uint8)
+    snapshot.words.add(rows, used.words, owner, strict)
     for group in used.concepts:
         _add_best(snapshot, group, rows, strict)
-    for number, weight in used.loose.items():
-        row, impact = snapshot.words.of(number)
-        rows[row] += np.float32(weight) * impact
-    for number, weight in used.grams.items():
-        row, impact = snapshot.grams.of(number)
-        rows[row] += np.float32(weight) * impact
-    return Ranking(_best(snapshot, rows, weights.question), _any(snapshot, strict), rows[:sections])
+    snapshot.words.add(rows, used.loose, owner)
+    snapshot.grams.add(rows, used.grams, owner)
+    scores = np.zeros(snapshot.meta.articles, np.float32)
+    kernel.chosen.by_article(rows, owner, sections, weights.question, scores)
+    return Ranking(scores, strict.view(bool), rows[:sections])
 
 
-def _add_best(snapshot: Snapshot, group: Sequence[Alternative], rows: Floats, strict: Bools) -> None:
+def _add_best(snapshot: Snapshot, group: Sequence[Alternative], rows: Floats, strict: Bytes) -> None:
     """Of the synonyms that stand in a row the best counts: three words for one thing are one thing."""
     best = np.zeros_like(rows)
     for alternative in group:
         row, impact = _all_of(snapshot, alternative.terms)
-        best[row] = np.maximum(best[row], np.float32(alternative.weight) * impact)
-        strict[row] = True
+        kernel.chosen.raise_to(best, row, impact, alternative.weight, snapshot.owner, strict)
     rows += best
 
 
@@ -156,29 +150,12 @@ def _all_of(snapshot: Snapshot, terms: Sequence[int]) -> tuple[Ints, Floats]:
     shared, total = snapshot.words.of(terms[0])
     for term in terms[1:]:
         row, impact = snapshot.words.of(term)
-        shared, left, right = np.intersect1d(shared, row, assume_unique=True, return_indices=True)
-        total = total[left] + impact[right]
+        if not len(row):
+            return row, impact
+        place = np.minimum(np.searchsorted(row, shared), len(row) - 1)
+        both = row[place] == shared
+        shared, total = shared[both], total[both] + impact[place[both]]
     return shared, total / np.float32(len(terms))
-
-
-def _best(snapshot: Snapshot, rows: Floats, question_weight: float) -> Floats:
-    """Score of each article: its best section, and its best line of `questions` at a weight."""
-    if not snapshot.meta.articles:
-        return np.zeros(0, np.float32)
-    best: Floats = np.maximum.reduceat(rows[: snapshot.meta.sections], snapshot.article_sections[:-1])
-    if len(snapshot.asked):
-        lines = np.maximum.reduceat(
-            rows[snapshot.meta.sections :], snapshot.article_questions[snapshot.asked]
-        )
-        best[snapshot.asked] += np.float32(question_weight) * lines
-    return best
-
-
-def _any(snapshot: Snapshot, rows: Bools) -> Bools:
-    strict = np.zeros(snapshot.meta.articles, bool)
-    strict[snapshot.section_article[rows[: snapshot.meta.sections]]] = True
-    strict[snapshot.question_article[rows[snapshot.meta.sections :]]] = True
-    return strict
 
 
 def _filter(snapshot: Snapshot, query: Query, without: str = "") -> Bools:
@@ -187,13 +164,7 @@ def _filter(snapshot: Snapshot, query: Query, without: str = "") -> Bools:
     for name, value in (("category", query.category), ("tags", query.tag), ("products", query.product)):
         if not value or name == without:
             continue
-        facet = snapshot.facets[name]
-        if value not in facet.names:
-            return np.zeros(snapshot.meta.articles, bool)
-        holds = np.zeros(snapshot.meta.articles, bool)
-        owner = np.repeat(np.arange(snapshot.meta.articles), np.diff(facet.ptr))
-        holds[owner[facet.values == facet.names.index(value)]] = True
-        allowed &= holds
+        allowed &= snapshot.facets[name].holders(value)
     return allowed
 
 
@@ -202,36 +173,32 @@ def _order(
 ) -> Numbers:
     """The first `wanted` articles: pinned, strict by score, then those that n-grams alone found."""
     first = [n for n in dict.fromkeys(map(snapshot.find_article, pinned)) if n >= 0 and allowed[n]]
-    strict = np.flatnonzero(ranking.strict & allowed)
-    order = _top(strict, ranking.scores, wanted)
+    order = _top(ranking.scores, ranking.strict & allowed, wanted)
     if len(order) < wanted:
         floor = GRAM_SHARE * used.gram_mass * _typical_idf(snapshot)
-        loose = np.flatnonzero(~ranking.strict & allowed & (ranking.scores > max(floor, 0.0)))
-        order = np.concatenate((order, _top(loose, ranking.scores, wanted - len(order))))
-    return np.array(first + [n for n in order if n not in first], np.intp) if first else order
+        loose = ~ranking.strict & allowed & (ranking.scores > max(floor, 0.0))
+        order = np.concatenate((order, _top(ranking.scores, loose, wanted - len(order))))
+    return np.array(first + [n for n in order.tolist() if n not in first], np.int64) if first else order
 
 
 def _typical_idf(snapshot: Snapshot) -> float:
     return float(np.log1p(snapshot.meta.sections) / 2)
 
 
-def _top(articles: Numbers, scores: Floats, count: int) -> Numbers:
-    """The best of `articles`, best first; of equals the smaller number, so that pages never overlap."""
-    if len(articles) > count:
-        worst = np.partition(scores[articles], len(articles) - count)[len(articles) - count]
-        articles = articles[scores[articles] >= worst]
-    return articles[np.argsort(-scores[articles], kind="stable")][:count]
+def _top(scores: Floats, eligible: Bools, count: int) -> Numbers:
+    found: Numbers = kernel.chosen.top(scores, eligible.view(np.uint8), count)
+    return found
 
 
 def _facets(snapshot: Snapshot, query: Query, strict: Bools) -> dict[str, tuple[tuple[str, int], ...]]:
     facet = snapshot.facets["category"]
     matching = strict & _filter(snapshot, query, without="category")
-    counts = np.bincount(facet.values[np.repeat(matching, np.diff(facet.ptr))], minlength=len(facet.names))
-    pairs = [(name, int(count)) for name, count in zip(facet.names, counts, strict=True) if count]
+    counts = facet.tally(matching.view(np.uint8))
+    pairs = [(name, count) for name, count in zip(facet.names, counts, strict=True) if count]
     return {"category": tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))}
 
 
-def _hit(snapshot: Snapshot, article: int, ranking: Ranking, used: Plan, sure: float) -> Hit:
+def _hit(snapshot: Snapshot, article: int, ranking: Ranking, marked: Sought, sure: float) -> Hit:
     start, end = snapshot.article_sections[article], snapshot.article_sections[article + 1]
     scores = ranking.rows[start:end]
     by_score = np.argsort(-scores, kind="stable")[:MAX_SECTIONS]
@@ -244,8 +211,8 @@ def _hit(snapshot: Snapshot, article: int, ranking: Ranking, used: Plan, sure: f
         card=card,
         section=SectionHit(passages[0].anchor, passages[0].heading),
         sections=tuple(SectionHit(passage.anchor, passage.heading) for passage in passages),
-        snippet=excerpt(snapshot, int(start) + shown[0], passages[0].text, used),
-        title_marks=title_marks(card, used),
+        snippet=excerpt(snapshot, int(start) + shown[0], passages[0].text, marked),
+        title_marks=title_marks(card, marked),
         score=round(float(ranking.scores[article]) * sure, 4),
         strict=bool(ranking.strict[article]),
     )

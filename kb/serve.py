@@ -173,7 +173,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         clerk = later(partial(_clerk, store, settings))
         parts = Parts(
             live=LiveIndex(self._var), var=self._var, settings=settings, locale=self._locale,
-            metrics=self._metrics, preview=self._made.preview,
+            metrics=self._metrics, preview=self._made.preview, articles=self._made.articles,
             store=store, spool=spool, clerk=clerk, secret=self._secret,
         )  # fmt: skip
         warm(parts.live)

@@ -58,6 +58,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_limit: str = "600/minute"
     """Empty: no limit."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1/32", "::1/128")
+    widget_origins: tuple[str, ...] = ()
     database_url: Secret = Secret()
     """Empty: `kb.sqlite3` in the state folder."""
     secret: Secret = Secret()
@@ -230,6 +231,25 @@ def _networks(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    """`https://shop.example, http://localhost:3000` → as browsers send them."""
+    if text.lower() == "none":
+        return ()
+    found = []
+    for each in text.split(","):
+        parts = urlsplit(each.strip())
+        if (
+            parts.scheme not in ("http", "https")
+            or not _HOST.fullmatch(parts.netloc)
+            or parts.path.strip("/")
+        ):
+            raise ValueError(
+                f"must be like https://shop.example.com, parted by commas, or none, not {each!r}"
+            )
+        found.append(f"{parts.scheme}://{parts.netloc.lower()}")
+    return tuple(found)
+
+
 def _database(text: str) -> Secret:
     if text and not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite:///")):
         raise ValueError("must begin with postgresql:// or sqlite:///")
@@ -269,6 +289,9 @@ SETTINGS: tuple[Setting, ...] = (
             "clients on this machine are not limited."),
     Setting("KB_TRUSTED_PROXIES", "127.0.0.1,::1", _networks,
             "Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, "
+            "or `none`."),
+    Setting("KB_WIDGET_ORIGINS", "none", _origins,
+            "Sites whose pages may embed `/widget.js`, such as `https://shop.example.com`, parted by commas, "
             "or `none`."),
     Setting("KB_DATABASE_URL", "", _database,
             "Where facts, tickets and tokens are kept: `postgresql://user:password@host/name`; "

@@ -10,7 +10,7 @@ from kb.index.snapshot import Snapshot
 from kb.model import Snippet, Span
 from kb.plan import plan
 from kb.search import Hit, Query, search
-from kb.snippets import WIDTH, excerpt, merge
+from kb.snippets import WIDTH, excerpt, merge, sought
 
 FAMILY = "👨\u200d👩\u200d👧"
 FLAG = "🇯🇵"
@@ -245,7 +245,7 @@ def test_whatever_sections_hold_marks_are_inside_apart_and_cut_no_character(make
     snapshot = make_index({"ja/a.md": f"# A\n\n{body}\n"}).snapshot("ja")
     checked = 0
     for query in ("ペリカン", "灯台 gull", "1 漢字", "が ペリカン word", "葛"):
-        used = plan(snapshot, query)
+        used = sought(snapshot, plan(snapshot, query))
         for section in range(snapshot.meta.sections):
             text = snapshot.passage(section).text
             found = excerpt(snapshot, section, text, used)

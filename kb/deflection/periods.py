@@ -29,6 +29,8 @@ class Period(Struct, frozen=True, kw_only=True):
     now: int
     zone: ZoneInfo = ZoneInfo("UTC")
     window: str = WINDOW
+    locale: str = ""
+    """Only needs of this locale; empty: of all. Coverage is always that of all."""
 
     @property
     def window_ms(self) -> int:
@@ -39,7 +41,7 @@ class Period(Struct, frozen=True, kw_only=True):
         """The period of the same length that ends where this begins."""
         return Period(
             start=self.start - (self.end - self.start), end=self.start, now=self.now, zone=self.zone,
-            window=self.window,
+            window=self.window, locale=self.locale,
         )  # fmt: skip
 
     def told(self, at_ms: int) -> str:
@@ -55,7 +57,7 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def period(start: str, end: str, window: str, zone: ZoneInfo, now_ms: int) -> Period:
+def period(start: str, end: str, window: str, zone: ZoneInfo, now_ms: int, locale: str = "") -> Period:
     """A checked period; empty texts stand for the last 28 days to now.
 
     A date as the end means that day, too; a date and time is taken as it stands. Raises BadParameter.
@@ -66,7 +68,7 @@ def period(start: str, end: str, window: str, zone: ZoneInfo, now_ms: int) -> Pe
     since = _moment("from", start, zone, last=False) if start else _days_before(until, zone)
     if since >= until:
         raise BadParameter("from", "must be before the end of the period")
-    return Period(start=since, end=until, now=now_ms, zone=zone, window=window)
+    return Period(start=since, end=until, now=now_ms, zone=zone, window=window, locale=locale)
 
 
 def _moment(field: str, text: str, zone: ZoneInfo, last: bool) -> int:

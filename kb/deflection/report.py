@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -92,8 +93,8 @@ def spooled(folder: Path) -> int:
 class Counted(Struct, frozen=True, kw_only=True):
     """What the tables say of a period, and of the one before."""
 
-    weeks: list[tuple[str, list[Cell], Tickets]]
-    categories: list[Cell]
+    cells: list[Cell]
+    weeks: list[tuple[str, Tickets]]
     needs: list[Need]
     articles: list[ArticleReads]
     treated: Sample
@@ -106,27 +107,34 @@ def count(store: EventStore, period: Period) -> Counted:
     start, end, now, past = period.start, period.end, period.now, period.before
     with store.reading() as connection:
         treated, holdout = totals.exposed(connection, start, end)
+        parts = list(weeks(period))
+        begins = [first for _, first, _ in parts]
         return Counted(
-            weeks=[
-                (name, totals.cells(connection, first, last, now, by_category=False),
-                 totals.tickets_of(connection, first, last))
-                for name, first, last in weeks(period)
-            ],
-            categories=totals.cells(connection, start, end, now, by_category=True),
-            needs=list(totals.needs_of(connection, start, end, period.window_ms)),
-            articles=totals.articles_of(connection, start, end, period.window_ms),
+            cells=_chosen(period, totals.cells(connection, start, end, now, totals.DIMENSIONS, begins)),
+            weeks=[(name, totals.tickets_of(connection, first, last)) for name, first, last in parts],
+            needs=_chosen(period, totals.needs_of(connection, start, end, period.window_ms)),
+            articles=_chosen(period, totals.articles_of(connection, start, end, period.window_ms)),
             treated=treated,
             holdout=holdout,
-            before=totals.cells(connection, past.start, past.end, now, by_category=False),
+            before=_chosen(period, totals.cells(connection, past.start, past.end, now, _LOCALE)),
             tickets_before=totals.tickets_of(connection, past.start, past.end),
         )  # fmt: skip
+
+
+_LOCALE = ("locale",)
+Of = TypeVar("Of", Cell, Need, ArticleReads)
+
+
+def _chosen(period: Period, those: Iterable[Of]) -> list[Of]:
+    """Of the period's locale."""
+    return [each for each in those if not period.locale or each.locale == period.locale]
 
 
 def build(sources: Sources, period: Period, min_sessions: int = MIN_SESSIONS) -> Report:
     """The whole report; call `sources.catch_up()` before."""
     counted = count(sources.store, period)
-    cells = [cell for _, those, _ in counted.weeks for cell in those]
-    tickets = Tickets(sum(t.joined for *_, t in counted.weeks), sum(t.all for *_, t in counted.weeks))
+    cells = counted.cells
+    tickets = Tickets(sum(t.joined for _, t in counted.weeks), sum(t.all for _, t in counted.weeks))
     outcomes = outcomes_of(cells, period.window_ms)
     found = failures_of(counted.needs, sources.generation, min_sessions)
     return Report(
@@ -149,16 +157,15 @@ def build(sources: Sources, period: Period, min_sessions: int = MIN_SESSIONS) ->
 def failures(sources: Sources, period: Period, min_sessions: int = MIN_SESSIONS) -> Failures:
     """The part of the report about failed searches alone."""
     with sources.store.reading() as connection:
-        needs = list(totals.needs_of(connection, period.start, period.end, period.window_ms))
+        needs = _chosen(period, totals.needs_of(connection, period.start, period.end, period.window_ms))
     return failures_of(needs, sources.generation, min_sessions)
 
 
 def articles(sources: Sources, period: Period) -> tuple[ArticleReport, ...]:
     """The part about articles alone, all of them."""
     with sources.store.reading() as connection:
-        return tuple(
-            map(_article, totals.articles_of(connection, period.start, period.end, period.window_ms))
-        )
+        read = totals.articles_of(connection, period.start, period.end, period.window_ms)
+        return tuple(map(_article, _chosen(period, read)))
 
 
 # ---------------------------------------------------------------- parts
@@ -208,14 +215,22 @@ def _by(
     cells: list[Cell], counted: Counted, coverage: float | None, window_ms: int
 ) -> dict[str, tuple[Slice, ...]]:
     found: dict[str, tuple[Slice, ...]] = {}
-    for name, those in (("locale", cells), ("category", counted.categories), ("entry", cells)):
-        alike: dict[str, list[Cell]] = {}
-        for cell in those:
-            alike.setdefault(getattr(cell, name), []).append(cell)
-        slices = [_slice(value, some, coverage, window_ms) for value, some in alike.items()]
+    for name in ("locale", "category", "entry"):
+        slices = [_slice(value, some, coverage, window_ms) for value, some in _alike(cells, name).items()]
         found[name] = tuple(sorted(slices, key=lambda each: (-each.intents, each.name)))
-    found["week"] = tuple(_slice(name, those, t.coverage, window_ms) for name, those, t in counted.weeks)
+    of_week = _alike(cells, "week")
+    found["week"] = tuple(
+        _slice(name, of_week.get(number, []), tickets.coverage, window_ms)
+        for number, (name, tickets) in enumerate(counted.weeks)
+    )
     return found
+
+
+def _alike(cells: list[Cell], name: str) -> dict[Any, list[Cell]]:
+    alike: dict[Any, list[Cell]] = {}
+    for cell in cells:
+        alike.setdefault(getattr(cell, name), []).append(cell)
+    return alike
 
 
 def _slice(name: str, cells: list[Cell], coverage: float | None, window_ms: int) -> Slice:

@@ -7,10 +7,9 @@ ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy import Connection
@@ -23,6 +22,12 @@ SPANS = tuple(WINDOWS.values())
 """Milliseconds, the shortest first."""
 
 
+_WINDOWS = len(SPANS) + 1
+_BETWEEN = "\x1f"
+DIMENSIONS = ("locale", "entry", "category")
+_SUMS = ("intents", "asked", "clicked", "unopened", "searches", "zero")
+
+
 class Cell(Struct, frozen=True, kw_only=True):
     """Intents that are alike in all that was asked for."""
 
@@ -30,6 +35,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     entry: str = ""
     category: str = ""
     form: int = 0
+    week: int = 0
     evidence: str
     failing: int
     """Number of the shortest window with a ticket in it; as many as there are windows for none."""
@@ -99,43 +105,63 @@ def failed_of(cells: list[Cell], window_ms: int, what: str) -> int:
     return sum(int(getattr(cell, what)) for cell in cells if cell.failing <= place)
 
 
-def cells(connection: Connection, start: int, end: int, now: int, by_category: bool) -> list[Cell]:
-    """Intents that began in start <= t < end, by category alone or by locale, entry and form."""
+def cells(
+    connection: Connection, start: int, end: int, now: int, by: Sequence[str] = (), weeks: Sequence[int] = ()
+) -> list[Cell]:
+    """Intents that began in start <= t < end, in one pass: alike in `by` (names of `DIMENSIONS`) and week.
+
+    `weeks`: when each begins. What they are alike in makes one text and one number, because SQLite sorts
+    the rows by them: 266,000 in 0.6 s, with a column each 0.9 s.
+    """
     i = intents.c
     asked = i.searches > 0
-    failing = sa.case(
-        *[(i.lag <= sa.literal_column(str(span)), place) for place, span in enumerate(SPANS)],
-        else_=len(SPANS),
+    text: sa.ColumnElement[str] = i.evidence
+    for name in by:
+        text = text + sa.literal_column(f"'{_BETWEEN}'") + i[name]
+    week = _first([(i.started < _number(begin), n) for n, begin in enumerate(weeks[1:])], len(weeks) - 1)
+    failing = _first([(i.lag <= _number(span), place) for place, span in enumerate(SPANS)], len(SPANS))
+    closing = _first(
+        [(i.ended > _number(now - span), len(SPANS) - place) for place, span in enumerate(SPANS)], 0
     )
-    closing = sa.case(
-        *[
-            (i.ended > sa.literal_column(str(now - span)), len(SPANS) - place)
-            for place, span in enumerate(SPANS)
-        ],
-        else_=0,
-    )
-    dimensions = [i.category] if by_category else [i.locale, i.entry, i.form]
-    named = [i.evidence, failing.label("failing"), closing.label("closing"), *dimensions]
+    number = ((week * 3 + i.form) * _WINDOWS + failing) * _WINDOWS + closing
     sums = (
-        sa.func.count().label("intents"),
-        sa.func.sum(sa.case((asked, 1), else_=0)).label("asked"),
-        sa.func.sum(sa.case((asked, i.clicked), else_=0)).label("clicked"),
-        sa.func.sum(sa.case((sa.and_(asked, i.clicked == 0), i.found), else_=0)).label("unopened"),
-        sa.func.sum(i.searches).label("searches"),
-        sa.func.sum(i.zero).label("zero"),
+        sa.func.count(),
+        sa.func.sum(sa.case((asked, 1), else_=0)),
+        sa.func.sum(sa.case((asked, i.clicked), else_=0)),
+        sa.func.sum(sa.case((sa.and_(asked, i.clicked == 0), i.found), else_=0)),
+        sa.func.sum(i.searches),
+        sa.func.sum(i.zero),
     )
-    query = sa.select(*named, *sums).where(i.started >= start, i.started < end)
-    query = query.group_by(
-        i.evidence, sa.literal_column("failing"), sa.literal_column("closing"), *dimensions
-    )
-    return [_cell(row._mapping) for row in connection.execute(query)]
+    query = sa.select(text.label("text"), number.label("number"), *sums)
+    query = query.where(i.started >= start, i.started < end)
+    query = query.group_by(sa.literal_column("text"), sa.literal_column("number"))
+    return [_cell(row, by) for row in connection.execute(query)]
 
 
-def _cell(row: Mapping[Any, Any]) -> Cell:
+def _number(value: int) -> sa.ColumnElement[int]:
+    """As a literal: PostgreSQL must see that it groups by the same expression."""
+    return sa.literal_column(str(value), sa.BigInteger)
+
+
+def _first(cases: Sequence[tuple[sa.ColumnElement[bool], int]], otherwise: int) -> sa.ColumnElement[int]:
+    """The number of the first that holds."""
+    if not cases:
+        return _number(otherwise)
+    return sa.case(*[(condition, _number(value)) for condition, value in cases], else_=_number(otherwise))
+
+
+def _cell(row: Any, by: Sequence[str]) -> Cell:
+    evidence, *names = row[0].split(_BETWEEN)
+    rest, closing = divmod(int(row[1]), _WINDOWS)
+    rest, failing = divmod(rest, _WINDOWS)
+    week, form = divmod(rest, 3)
     # PostgreSQL's sums are decimals
-    # names of columns are of a class of their own
-    plain = {f"{name}": value if isinstance(value, str) else int(value) for name, value in row.items()}
-    return msgspec.convert(plain, Cell)
+    alike: dict[str, Any] = {
+        **dict(zip(by, names, strict=True)),
+        **dict(zip(_SUMS, map(int, row[2:]), strict=True)),
+    }
+    return Cell(**alike, evidence=evidence, form=form, week=week, failing=failing,
+                closing=closing)  # fmt: skip
 
 
 def tickets_of(connection: Connection, start: int, end: int) -> Tickets:

@@ -67,9 +67,11 @@ def counts(store: EventStore) -> dict[str, int]:
         return {status: int(number) for status, number in connection.execute(query.group_by(OUTBOX.c.status))}
 
 
-def wrong_articles(store: EventStore, limit: int = 100) -> list[Wrong]:
-    """What agents called wrong, the newest first."""
+def wrong_articles(store: EventStore, limit: int = 100, locale: str = "", article: str = "") -> list[Wrong]:
+    """What agents called wrong, the newest first; of one article only, when it is named."""
     query = sa.select(WRONG).order_by(WRONG.c.at.desc(), WRONG.c.id).limit(limit)
+    if article:
+        query = query.where(WRONG.c.locale == locale, WRONG.c.article == article)
     with store.reading() as connection:
         rows = connection.execute(query).all()
     return [Wrong(**{name: getattr(row, name) for name in Wrong.__struct_fields__}) for row in rows]

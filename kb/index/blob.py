@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kb.index import kernel
+
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '([<|][biuf]\d)', 'fortran_order': False, 'shape': \((\d+),\), \} *\n",
     re.S,
@@ -76,14 +78,8 @@ class Blob:
 
     def bisect(self, item: bytes) -> int:
         """Number of the first entry that is not smaller than `item`."""
-        low, high = 0, len(self)
-        while low < high:
-            middle = (low + high) // 2
-            if self[middle] < item:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        place: int = kernel.chosen.bisect(self._ptr, self._data, item)
+        return place
 
     def find(self, item: bytes) -> int:
         """Number of the entry that equals `item`, or -1."""

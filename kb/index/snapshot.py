@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from kb.index import kernel
 from kb.index.blob import Blob, load
 from kb.index.suggestions import SuggestionTable
 from kb.model import Article, Audience, Kind
@@ -19,6 +21,7 @@ from kb.text.synonyms import Synonyms
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
+Bytes = npt.NDArray[np.uint8]
 
 
 class Card(Struct, frozen=True, array_like=True):
@@ -72,6 +75,14 @@ class PostingLists:
         start, end = self.ptr[number], self.ptr[number + 1]
         return self.row[start:end], self.impact[start:end]
 
+    def add(
+        self, rows: Floats, weights: Mapping[int, float], owner: Ints, matching: Bytes | None = None
+    ) -> None:
+        """Add weight * impact of each list to `rows`, in this order; its articles become 1 in `matching`."""
+        numbers = np.fromiter(weights, np.int64, len(weights))
+        each = np.fromiter(weights.values(), np.float32, len(weights))
+        kernel.chosen.add(rows, self.ptr, self.row, self.impact, numbers, each, owner, matching)
+
 
 class Facet:
     """Values of one facet: `names[v] for v in values[ptr[a]:ptr[a + 1]]` are those of article a."""
@@ -80,6 +91,19 @@ class Facet:
         self.names = names
         self.ptr = load(folder, f"{name}_ptr")
         self.values: Ints = load(folder, f"{name}_values")
+
+    def tally(self, matching: Bytes) -> list[int]:
+        """How many of the matching articles have each value."""
+        counts: list[int] = kernel.chosen.tally(self.ptr, self.values, matching, len(self.names)).tolist()
+        return counts
+
+    def holders(self, value: str) -> npt.NDArray[np.bool_]:
+        """Which articles have a value; none an unknown one."""
+        holds = np.zeros(len(self.ptr) - 1, bool)
+        if value in self.names:
+            places = np.flatnonzero(self.values == self.names.index(value))
+            holds[np.searchsorted(self.ptr, places, side="right") - 1] = True
+        return holds
 
 
 class Snapshot:
@@ -119,14 +143,11 @@ class Snapshot:
         self._passages = Blob(folder, "passages")
         self.nearest: dict[str, tuple[str, int] | None] = {}
         """What `kb.vocabulary.near` found, kept here so that it goes when this snapshot is replaced."""
-        # small arrays that every query needs are held in memory
-        self.section_article = np.repeat(
-            np.arange(self.meta.articles, dtype=np.int32), np.diff(self.article_sections)
-        )
-        asked = np.diff(self.article_questions)
-        self.question_article = np.repeat(np.arange(self.meta.articles, dtype=np.int32), asked)
-        self.asked = np.flatnonzero(asked)
-        """Articles that have questions."""
+        articles = np.arange(self.meta.articles, dtype=np.int32)
+        lengths = (np.diff(self.article_sections), np.diff(self.article_questions))
+        self.owner: Ints = np.concatenate([np.repeat(articles, length) for length in lengths])
+        """The article of each row; small, and every query needs it, so it is held in memory."""
+        self.section_article = self.owner[: self.meta.sections]
 
     def term(self, text: str) -> int:
         """Number of a term, or -1."""
@@ -161,10 +182,13 @@ class Snapshot:
             kana: tuple(sorted(numbers, key=lambda number: -df[number])) for kana, numbers in found.items()
         }
 
-    def gram(self, code: int) -> int:
-        """Number of an n-gram, or -1."""
-        place = int(np.searchsorted(self.gram_codes, np.uint64(code)))
-        return place if place < len(self.gram_codes) and self.gram_codes[place] == np.uint64(code) else -1
+    def known_grams(self, codes: npt.NDArray[np.uint64]) -> list[int]:
+        """Numbers of those n-grams that occur here."""
+        if not len(self.gram_codes):
+            return []
+        places = np.minimum(np.searchsorted(self.gram_codes, codes), len(self.gram_codes) - 1)
+        numbers: list[int] = places[self.gram_codes[places] == codes].tolist()
+        return numbers
 
     def card(self, article: int) -> Card:
         return _decode_card(self._cards[article])

@@ -42,7 +42,7 @@ class Synonyms:
     """Looks up which other words stand for what was typed."""
 
     def __init__(self, groups: Sequence[Sequence[Member]]) -> None:
-        self._groups = groups
+        self.groups = groups
         self._by_first: dict[str, list[tuple[Member, int]]] = {}
         for number, group in enumerate(groups):
             for member in group:
@@ -66,4 +66,4 @@ class Synonyms:
                     length = len(member)
                     found.setdefault(number, member)
             place += max(length, 1)
-        return [Concept(typed, tuple(m for m in self._groups[n] if m != typed)) for n, typed in found.items()]
+        return [Concept(typed, tuple(m for m in self.groups[n] if m != typed)) for n, typed in found.items()]

@@ -28,11 +28,12 @@ def absent(shelf: Shelf, article_id: str) -> KbError:
     What moved to where this reader must not look is not found, like all that he must not know of.
     """
     key, generation = f"{shelf.locale}/{article_id}", shelf.generation
-    locale, _, target = generation.moved.get(key, "").partition("/")
-    if locale in shelf.locales and generation.snapshot(locale, shelf.audience).find_article(target) >= 0:
-        return ArticleMoved(article_id, locale, target)
-    if key in generation.gone:
-        return ArticleGone("this article has been withdrawn", _near(shelf, generation.gone[key]))
+    for moved, gone in ((generation.moved, generation.gone), shelf.past()):
+        locale, _, target = moved.get(key, "").partition("/")
+        if locale in shelf.locales and generation.snapshot(locale, shelf.audience).find_article(target) >= 0:
+            return ArticleMoved(article_id, locale, target)
+        if key in gone:
+            return ArticleGone("this article has been withdrawn", _near(shelf, gone[key]))
     return ArticleNotFound("there is no such article")
 
 

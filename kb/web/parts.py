@@ -26,6 +26,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     """Locale of readers who ask for none; empty: the site's default."""
     var: Path | None = None
     """Folder of all state; None: nothing can be published from here."""
+    articles: Path | None = None
+    """Folder that the index was made of, when nothing was published: git may know its past."""
     preview: str = ""
     """Name of the branch that is shown before it is published; empty: this is the real thing."""
     metrics: Path | None = None

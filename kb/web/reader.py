@@ -7,13 +7,15 @@ ArticleNotFound here, and no resource opens a snapshot by another way.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 
 import falcon
 
 from kb.errors import BadParameter, PageNotFound
 from kb.index.generation import Generation
 from kb.index.snapshot import Snapshot
-from kb.model import Article, Audience, Kind
+from kb.model import Article, Audience, Kind, Past
+from kb.publish.bygone import Bygone, bygone
 from kb.web.guard import audience_of
 from kb.web.moved import absent
 from kb.web.parts import Parts
@@ -30,10 +32,14 @@ def generation_of(req: falcon.Request, parts: Parts) -> Generation:
 class Shelf:
     """One locale of one generation as one reader sees it."""
 
-    __slots__ = ("audience", "generation", "locale", "locales", "snapshot")
+    __slots__ = ("_bygone", "audience", "generation", "locale", "locales", "snapshot")
 
-    def __init__(self, generation: Generation, audience: Audience, locale: str) -> None:
+    def __init__(
+        self, generation: Generation, audience: Audience, locale: str, past: Bygone | None = None
+    ) -> None:
+        """`past`: who knows old addresses that the generation does not."""
         self.generation = generation
+        self._bygone = past
         self.audience = audience
         self.locale = locale
         self.locales = locales_of(generation, audience)
@@ -47,6 +53,11 @@ class Shelf:
         if number >= 0:
             return number
         raise absent(self, article_id)
+
+    def past(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Keys that moved and their present ones, deleted keys and their titles, as git tells of a folder."""
+        known = self._bygone.of(self.generation) if self._bygone else Past()
+        return known.moved, known.gone
 
     def holds(self, article_id: str) -> bool:
         return self.snapshot.find_article(unicodedata.normalize("NFC", article_id)) >= 0
@@ -127,7 +138,7 @@ def api_shelf(req: falcon.Request, parts: Parts, locale: str | None) -> Shelf:
     chosen = default_locale(generation, audience, parts) if locale is None else locale
     if chosen not in known:
         raise BadParameter("locale", f"must be one of {', '.join(known)}")
-    return Shelf(generation, audience, chosen)
+    return Shelf(generation, audience, chosen, _past(parts))
 
 
 def page_shelf(req: falcon.Request, parts: Parts, locale: str) -> Shelf:
@@ -135,4 +146,9 @@ def page_shelf(req: falcon.Request, parts: Parts, locale: str) -> Shelf:
     generation, audience = generation_of(req, parts), audience_of(req)
     if locale not in locales_of(generation, audience):
         raise PageNotFound("there is nothing at this address")
-    return Shelf(generation, audience, locale)
+    return Shelf(generation, audience, locale, _past(parts))
+
+
+def _past(parts: Parts) -> Bygone | None:
+    """Only a folder that is served as it is: what was published has its past in the index."""
+    return bygone(parts.articles, parts.var, parts.locale) if parts.articles and parts.var else None

@@ -21,6 +21,7 @@ from kb.web.guard import require
 from kb.web.params import read
 from kb.web.parts import Parts
 from kb.web.resources import Resource
+from kb.web.shapes import Filter
 
 if TYPE_CHECKING:
     from kb.deflection.report import Sources
@@ -36,6 +37,8 @@ class ReportParams(Struct, frozen=True, kw_only=True):
     start: str = field(name="from", default="")
     end: str = field(name="to", default="")
     window: str = WINDOW
+    locale: Filter = ""
+    """Only needs of this locale; coverage stays that of all."""
     min_sessions: Annotated[int, Meta(ge=1)] = MIN_SESSIONS
 
 
@@ -47,10 +50,11 @@ def sources_of(parts: Parts) -> Sources:
         raise StoreUnavailable("nothing is recorded here")
     var = parts.var
     mirror = var / "publish" / "mirror" if var else None
+    folders = [folder for folder in (mirror, parts.articles) if folder is not None and folder.is_dir()]
     return Sources(
         store=parts.store,
         generation=_generation(parts),
-        repository=mirror if mirror is not None and mirror.is_dir() else None,
+        repository=next(iter(folders), None),
         spooled=lambda: spooled(var / "spool") if var else 0,
     )
 
@@ -63,14 +67,19 @@ def _generation(parts: Parts) -> Generation | None:
         return None
 
 
+def period_of(sources: Sources, wanted: ReportParams, now_ms: int) -> Period:
+    """Raises BadParameter."""
+    zone = zone_of(sources.generation.site.time_zone if sources.generation else "UTC")
+    return period(wanted.start, wanted.end, wanted.window, zone, now_ms, wanted.locale)
+
+
 class _Report(Resource):
     def asked(self, req: falcon.Request) -> tuple[Sources, Period, int]:
         """Checks the role, then the parameters, and takes in what has arrived."""
         require(req, Role.WRITER)
         wanted = read(req.query_string, ReportParams)
         sources = sources_of(self.parts)
-        zone = zone_of(sources.generation.site.time_zone if sources.generation else "UTC")
-        chosen = period(wanted.start, wanted.end, wanted.window, zone, time.time_ns() // 1_000_000)
+        chosen = period_of(sources, wanted, time.time_ns() // 1_000_000)
         sources.catch_up(most=MOST)
         return sources, chosen, wanted.min_sessions
 

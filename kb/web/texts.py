@@ -25,6 +25,10 @@ class Texts:
     def __call__(self, key: str, **values: object) -> str:
         return self._entries[key].format(**values)
 
+    def raw(self, key: str) -> str:
+        """With its placeholders, for a script that fills them in."""
+        return self._entries[key]
+
     def __contains__(self, key: str) -> bool:
         return key in self._entries
 

@@ -160,10 +160,11 @@ def test_postings_are_in_order_of_rows_and_never_negative(bundled: Indexed) -> N
 
 def test_an_n_gram_is_found_by_its_code(ja: Snapshot) -> None:
     codes = ja.gram_codes
-    assert ja.gram(int(codes[0])) == 0
-    assert ja.gram(int(codes[-1])) == len(codes) - 1
-    assert ja.gram(5) == -1
-    assert ja.gram(2**64 - 1) == -1
+    assert ja.known_grams(codes[:1]) == [0]
+    assert ja.known_grams(codes[-1:]) == [len(codes) - 1]
+    unknown = np.array([5, 2**64 - 1], np.uint64)
+    assert ja.known_grams(unknown) == []
+    assert ja.known_grams(np.concatenate((unknown, codes[3:5]))) == [3, 4]
 
 
 # Words in order, for snippets

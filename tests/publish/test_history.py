@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 import pytest
 from falcon.testing import TestClient
 
 from kb.api import create_app
+from kb.content.tree import read_tree
 from kb.index.generation import LiveIndex
+from kb.indexer import build
+from kb.publish.bygone import bygone
 from kb.publish.orders import Order
 from kb.publish.publish import publish
 from kb.publish.source import source_of
@@ -42,6 +46,49 @@ def test_a_renamed_and_edited_article_answers_301_in_one_hop(repository, publish
     twin = client().simulate_get("/en/articles/a.md")
     assert twin.headers["location"] == "/en/articles/deep/c%20d.md"
     assert client().simulate_get("/en/articles/deep/c d").status_code == 200
+
+
+@pytest.fixture
+def served(repository, var):
+    """The folder as it is, indexed and served, without a publish."""
+
+    def serve() -> TestClient:
+        build(read_tree(repository.folder), var, processes=1)
+        return TestClient(create_app(Parts(live=LiveIndex(var), var=var, articles=repository.folder)))
+
+    return serve
+
+
+def test_a_checkout_served_as_it_is_knows_its_old_addresses_too(repository, served):
+    repository.commit({"en/a.md": f"# First\n\n{LONG}", "en/agents/a.md": f"# Secret\n\n{LONG}x"})
+    repository.commit({"en/old.md": "# Old refund rules\n\nRefunds took ten days.\n"})
+    repository.move("en/a.md", "en/b.md")
+    repository.commit({"en/old.md": None, "en/agents/a.md": None})
+    client = served()
+    page = client.simulate_get("/en/articles/a")
+    assert (page.status_code, page.headers["location"]) == (301, "/en/articles/b")
+    gone = client.simulate_get("/en/articles/old")
+    assert gone.status_code == 410
+    assert "returns/refund" in gone.text
+    assert client.simulate_get("/en/articles/agents/a").status_code == 404
+    assert client.simulate_get("/en/articles/never").status_code == 404
+    # an edit later the same process follows the new index
+    repository.move("en/b.md", "en/c.md")
+    later = served()
+    for old in ("a", "b"):
+        assert later.simulate_get(f"/en/articles/{old}").headers["location"] == "/en/articles/c"
+
+
+def test_a_folder_without_a_history_has_no_old_addresses(repository, served):
+    shutil.rmtree(repository.folder / ".git")
+    assert served().simulate_get("/en/articles/a").status_code == 404
+
+
+def test_nobody_waits_for_the_history_before_it_is_asked_for(repository, var, served):
+    client = served()
+    assert client.simulate_get("/en/articles/returns/refund").status_code == 200
+    assert not (var / "history").exists()
+    assert bygone(repository.folder, var)._asked is None
 
 
 def test_going_round_makes_no_loop(repository, var, publishing, client):

@@ -77,6 +77,7 @@ function say(text, kind = "") {
 }
 
 function soon() {
+  $("desk-status").textContent = ""; // what was said belongs to the need before
   clearTimeout(timer);
   timer = setTimeout(() => (pending = search()), DEBOUNCE);
 }

@@ -1,0 +1,36 @@
+"""Who runs the hot loops: the compiled kernel where it was built, else numpy. Both give the same bits.
+
+Called through `kernel.chosen`; what each function does stands in `kernel_numpy`. Chosen once, before serving.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from kb.index import kernel_numpy
+
+_COMPILED = "kb.index.kernel_compiled"
+
+
+def _compiled() -> Any:
+    """The extension; None where there was no compiler when kb was installed."""
+    try:
+        return import_module(_COMPILED)
+    except ImportError:
+        return None
+
+
+compiled: Any = _compiled()
+chosen: Any = compiled or kernel_numpy
+
+
+def choose(wanted: str) -> None:
+    """`numpy`, or `auto`: compiled where there is one."""
+    global chosen
+    chosen = kernel_numpy if wanted == "numpy" or compiled is None else compiled
+
+
+def name() -> str:
+    """Of the kernel in use: `compiled` or `numpy`."""
+    return "numpy" if chosen is kernel_numpy else "compiled"
