@@ -10,8 +10,10 @@ from kb import indexer
 from kb.content.paths import is_language
 from kb.content.tree import read_tree
 from kb.errors import BadParameter
+from kb.index.generation import has_index
 from kb.model import Severity, Tree
 from kb.options import ARTICLES, LOCALE, VAR
+from kb.processes import get_ready
 from kb.terminal import err, out, progress
 
 _LEFT_OUT = frozenset({"duplicate-id", "empty"})
@@ -32,6 +34,8 @@ def build_index(articles: Path, var: Path, locale: str | None, rebuild: bool) ->
     """Read, index, and say what was done."""
     if locale is not None and not is_language(locale):
         raise BadParameter("--locale", f"{locale!r} is no language like ja, en or pt-BR")
+    if not has_index(var) or rebuild:
+        get_ready("kb.indexer")
     with progress() as step:
         known = None if rebuild else indexer.known_articles(var)
         tree = read_tree(articles, locale=locale, known=known, progress=lambda d, n: step("reading", d, n))

@@ -19,12 +19,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
-from itertools import islice, product
+from itertools import count, islice, product
 from pathlib import Path
 
 import msgspec
@@ -37,16 +35,18 @@ from kb.index import generation as generations
 from kb.index.changes import Changes, compare, gone_of, indexable, name_of, next_change_of
 from kb.index.compile import compile_snapshot
 from kb.index.generation import Generation, Media, SiteState, locale_folder
-from kb.index.records import Analysed, records_of
-from kb.index.schema import encode
 from kb.index.snapshot import Snapshot
+from kb.index.vectors import Vectors, decode, encode, vectors_of
 from kb.model import Article, Audience, Past, Tree
-from kb.processes import pool
+from kb.processes import Helpers, pool
 from kb.text.analyze import analyze
 from kb.text.synonyms import cut_groups
 
 POOL_FROM = 64
 """Changed articles from which a second process pays for its 0.5 s of starting."""
+
+LION_SHARE = 0.75
+"""Of the changed articles: one locale that has so many is cut into words by all processes together."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (step, done, total)."""
@@ -282,44 +282,87 @@ def known_articles(var: Path) -> Callable[[str, str], Article | None]:
 # ---------------------------------------------------------------- write
 
 
+class Work(Struct, frozen=True, kw_only=True):
+    """What is to be done in one locale; may be sent to another process."""
+
+    var: Path
+    folder: str
+    locale: str
+    fresh: tuple[Article, ...]
+    stale: frozenset[str]
+    rewrite: bool
+    """Make the public Whoosh folder anew: something in it is public no longer."""
+
+
 def _write(job: Job, processes: int) -> None:
-    """The indexes of all audiences and locales, and what else serving needs."""
-    for audience, locale in product(Audience, job.locales):
-        store.make_folder(job.place(audience, locale))
-        before = job.before(audience, locale)
-        durable.start(job.place(audience, locale) / "whoosh", before / "whoosh" if before else None)
-    with pool(processes if len(job.changes.fresh) >= POOL_FROM else 1) as helpers:
-        _fill(job, helpers)
-        _compile(job, helpers)
+    """The indexes of all audiences and locales, and what else serving needs.
+
+    Locales are written side by side when there are several; in a single one, articles are cut side by side.
+    """
+    works = [_begin(job, locale) for locale in job.locales]
+    busy = [work for work in works if work is not None]
+    articles = len(job.changes.fresh)
+    with pool(processes if articles >= POOL_FROM else 1) as helpers:
+        if helpers is not None and max(len(work.fresh) for work in busy) < LION_SHARE * articles:
+            helpers.run(_write_locale, busy, lambda done: job.progress("writing", done, articles))
+        else:
+            done = count(1)
+            for work in busy:
+                for _ in _fill(work, _analyse(work.fresh, helpers)):
+                    job.progress("writing", next(done), articles)
+                compile_locale(job.var, job.folder, work.locale)
     _describe(job)
 
 
-def _fill(job: Job, helpers: ProcessPoolExecutor | None) -> None:
-    """Analyse and write the fresh articles, each into the index of its audience and locale."""
-    fresh, stale = job.changes.fresh, job.changes.stale
-    analysed = _analyse(fresh, helpers)
-    done = 0
-    for audience, locale in product(Audience, job.locales):
-        count = sum((article.audience, article.locale) == (audience, locale) for article in fresh)
-        rewrite = audience is Audience.PUBLIC and locale in job.changes.withdrawn
-        here = job.place(audience, locale) / "whoosh"
-        for _ in durable.update(here, islice(analysed, count), stale, rewrite):
-            done += 1
-            job.progress("writing", done, len(fresh))
+def _begin(job: Job, locale: str) -> Work | None:
+    """Folders that share what the previous generation has; None where that is all."""
+    for audience in Audience:
+        here, before = job.place(audience, locale), job.before(audience, locale)
+        store.make_folder(here)
+        durable.start(here / "whoosh", before / "whoosh" if before else None)
+        if before and locale not in job.changes.locales:
+            store.link_all(before / "snapshot", here / "snapshot")
+    if job.previous and locale in job.previous.locales and locale not in job.changes.locales:
+        return None
+    changes = job.changes
+    return Work(
+        var=job.var,
+        folder=job.folder,
+        locale=locale,
+        fresh=tuple(article for article in changes.fresh if article.locale == locale),
+        stale=frozenset(key for key in changes.stale if key.partition("/")[0] == locale),
+        rewrite=locale in changes.withdrawn,
+    )
 
 
-def _analyse(articles: Sequence[Article], helpers: ProcessPoolExecutor | None) -> Iterator[Analysed]:
-    """Records of each article, in order."""
+def _write_locale(work: Work) -> Iterator[None]:
+    """All of one locale, in a process of its own; yields after each article."""
+    yield from _fill(work, map(vectors_of, work.fresh))
+    compile_locale(work.var, work.folder, work.locale)
+
+
+def _fill(work: Work, cut: Iterator[Vectors]) -> Iterator[None]:
+    """Write the fresh articles, those of each audience into its own index; yields after each."""
+    for audience in Audience:
+        mine = sum(article.audience is audience for article in work.fresh)
+        here = locale_folder(work.var, work.folder, audience, work.locale) / "whoosh"
+        rewrite = work.rewrite and audience is Audience.PUBLIC
+        for _ in durable.update(here, islice(cut, mine), work.stale, rewrite):
+            yield
+
+
+def _analyse(articles: Sequence[Article], helpers: Helpers | None) -> Iterator[Vectors]:
+    """Of each article, in order."""
     if helpers is None:
-        yield from map(records_of, articles)
+        yield from map(vectors_of, articles)
         return
-    for encoded in helpers.map(_encoded_records, articles, chunksize=16):
-        yield msgspec.msgpack.decode(encoded, type=Analysed)
+    for encoded in helpers.map(_encoded_vectors, articles, chunksize=16):
+        yield decode(encoded)
 
 
-def _encoded_records(article: Article) -> bytes:
+def _encoded_vectors(article: Article) -> bytes:
     """MessagePack crosses between processes five times faster than pickled objects."""
-    return encode(records_of(article))
+    return encode(vectors_of(article))
 
 
 def _describe(job: Job) -> None:
@@ -340,25 +383,10 @@ def _describe(job: Job) -> None:
     agents.write_bytes(msgspec.json.encode(media[Audience.AGENT]))
 
 
-# ---------------------------------------------------------------- compile
-
-
-def _compile(job: Job, helpers: ProcessPoolExecutor | None) -> None:
-    """Snapshots of all locales; those in which nothing changed are shared with the previous generation."""
-    for audience, locale in product(Audience, job.locales):
-        before = job.before(audience, locale)
-        if before and locale not in job.changes.locales:
-            store.link_all(before / "snapshot", job.place(audience, locale) / "snapshot")
-    others = [each for each in job.locales if not (job.place(Audience.PUBLIC, each) / "snapshot").exists()]
-    compiled = (helpers.map if helpers else map)(partial(compile_locale, job.var, job.folder), others)
-    for done, _ in enumerate(compiled, 1):
-        job.progress("compiling", done, len(others))
-
-
 def compile_locale(var: Path, folder: str, locale: str) -> None:
     """The public snapshot, and the agents' over both indexes; one where agents have nothing of their own."""
-    public = durable.read_records(locale_folder(var, folder, Audience.PUBLIC, locale) / "whoosh")
-    agents = durable.read_records(locale_folder(var, folder, Audience.AGENT, locale) / "whoosh")
+    public = durable.read_vectors(locale_folder(var, folder, Audience.PUBLIC, locale) / "whoosh")
+    agents = durable.read_vectors(locale_folder(var, folder, Audience.AGENT, locale) / "whoosh")
     target = locale_folder(var, folder, Audience.PUBLIC, locale) / "snapshot"
     both = locale_folder(var, folder, Audience.AGENT, locale) / "snapshot"
     compile_snapshot(public, target, locale)

@@ -4,32 +4,79 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
+from multiprocessing import connection, forkserver, get_context, parent_process
+from typing import Any, TypeVar
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+_LOOK_SECONDS = 0.1
+_counter: Any = None
+"""In a helper: the number that all helpers count up together."""
+
+
+class Helpers:
+    """Processes of one pool. A process that dies breaks it: BrokenProcessPool."""
+
+    def __init__(self, executor: ProcessPoolExecutor, counter: Any) -> None:
+        self._executor = executor
+        self._counter = counter
+
+    def map(self, make: Callable[[Given], Made], items: Sequence[Given], chunksize: int) -> Iterator[Made]:
+        """What `make` gives for each item, in order."""
+        return self._executor.map(make, items, chunksize=chunksize)
+
+    def run(
+        self, work: Callable[[Given], Iterable[None]], items: Sequence[Given], tell: Callable[[int], None]
+    ) -> None:
+        """Exhaust `work` for each item; `tell` hears now and then how many steps were done in all."""
+        rest = {self._executor.submit(_count_steps, work, item) for item in items}
+        while rest:
+            done, rest = wait(rest, _LOOK_SECONDS)
+            for each in done:
+                each.result()
+            tell(self._counter.value)
+
+
+def get_ready(*modules: str) -> None:
+    """Have what helpers are forked from import these now, in a process of its own."""
+    forkserver.set_forkserver_preload(list(modules))
+    forkserver.ensure_running()
 
 
 @contextmanager
-def pool(processes: int) -> Iterator[ProcessPoolExecutor | None]:
-    """A pool of `processes`; None when one is enough. Raises BrokenProcessPool when one of them dies."""
+def pool(processes: int) -> Iterator[Helpers | None]:
+    """A pool of `processes`; None when one is enough."""
     if processes < 2:
         yield None
         return
-    # spawn: a forked child would inherit locks of threads that it does not have
-    context = get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as executor:
-        yield executor
+    # forked from a process without threads: our own child would inherit locks of threads that it has not
+    context = get_context("forkserver")
+    counter = context.Value("q", 0)
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_begin, initargs=(counter,)
+    ) as executor:
+        yield Helpers(executor, counter)
 
 
-def _end_with_parent() -> None:
+def _count_steps(work: Callable[[Given], Iterable[None]], item: Given) -> None:
+    for _ in work(item):
+        with _counter.get_lock():
+            _counter.value += 1
+
+
+def _begin(counter: Any) -> None:
     """In a child: it would wait for ever for work from a parent that was killed."""
+    global _counter
+    _counter = counter
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
 
 
 def _end_after(sentinel: int) -> None:
-    wait([sentinel])
+    connection.wait([sentinel])
     os._exit(1)

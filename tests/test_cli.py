@@ -105,7 +105,6 @@ def test_a_progress_bar_is_shown_on_a_terminal_only(shop: Path, tmp_path: Path) 
     out, _ = process.communicate()
     assert process.returncode == 0
     assert b"writing" in shown
-    assert b"compiling" in shown
     assert b"6/6" in shown
     assert b"writing" not in out
 

@@ -521,7 +521,7 @@ def many(tmp_path: Path) -> Path:
 def test_progress_is_told_step_by_step_until_all_is_done(root: Path, var: Path) -> None:
     told: list[tuple[str, int, int]] = []
     index(root, var, progress=lambda *step: told.append(step))
-    assert told == [("writing", n, 6) for n in range(1, 7)] + [("compiling", n, 2) for n in (1, 2)]
+    assert told == [("writing", n, 6) for n in range(1, 7)]
 
 
 def test_two_processes_make_the_same_index_as_one(tmp_path: Path, var: Path) -> None:

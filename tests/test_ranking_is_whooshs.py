@@ -19,8 +19,9 @@ from whoosh.reading import MultiReader
 from whoosh.searching import Searcher
 
 from kb.index.compile import quantised
+from kb.index.durable import Weighting
 from kb.index.generation import live_folder, locale_folder
-from kb.index.schema import FIELDS, Weighting, decode_section
+from kb.index.schema import FIELDS
 from kb.index.snapshot import Snapshot
 from kb.model import Audience
 from kb.plan import Plan
@@ -55,9 +56,8 @@ def asked_of_whoosh(searcher: Searcher, snapshot: Snapshot, weighted: Weighted) 
     ]
     scores = {}
     for hit in searcher.search(Or(terms), limit=None):
-        section = decode_section(hit["section"])
-        article = snapshot.find_article(section.article.partition("/")[2])
-        scores[int(snapshot.article_sections[article]) + section.ordinal] = hit.score
+        article = snapshot.find_article(hit["key"].partition("/")[2])
+        scores[int(snapshot.article_sections[article]) + hit["ordinal"]] = hit.score
     return scores
 
 

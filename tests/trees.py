@@ -108,10 +108,18 @@ def holding(base: Path, word: str) -> list[str]:
 
 
 def helpers() -> set[int]:
-    """Processes that this one started to help it; needs Linux."""
-    started = {
+    """Processes that this one has to help it, forked from a server of theirs; needs Linux."""
+    servers = {child for child in _children("self") if "forkserver" in _command(child)}
+    return {int(helper) for server in servers for helper in _children(server)}
+
+
+def _children(process: str) -> set[str]:
+    return {
         child
-        for task in Path("/proc/self/task").iterdir()
+        for task in Path(f"/proc/{process}/task").iterdir()
         for child in (task / "children").read_text().split()
     }
-    return {int(child) for child in started if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()}
+
+
+def _command(process: str) -> str:
+    return Path(f"/proc/{process}/cmdline").read_text()

@@ -42,7 +42,7 @@ def load(folder: Path, name: str) -> Any:
     return np.frombuffer(data, header[1].decode(), int(header[2]), start)
 
 
-def offsets(lengths: Sequence[int]) -> npt.NDArray[np.int64]:
+def offsets(lengths: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Where each of a row of items begins, and the end of the last."""
     return np.concatenate(([0], np.cumsum(np.asarray(lengths, np.int64)))).astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""Whoosh's records → the serving snapshot: a folder of arrays. Called by the indexer after each commit.
+"""Term vectors of articles → the serving snapshot: a folder of arrays. Called by the indexer.
 
 The heart is one posting list a term: the rows where it occurs beside its impact there, which is the BM25F
 weight already summed over all fields:
@@ -14,141 +14,177 @@ deletions scores equal Whoosh's (tests/test_ranking_is_whooshs.py).
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 from whoosh.util.numeric import byte_to_length, length_to_byte
 
-from kb.index import grams, schema
+from kb.index import schema
 from kb.index.blob import offsets, save, save_blob
-from kb.index.records import field_tokens, headings_texts, labels_text
-from kb.index.schema import ArticleRecord, Records, SectionRecord
-from kb.index.snapshot import Card, Floats, Ints, Meta, Passage
-from kb.index.suggestions import compile_suggestions
-from kb.text.analyze import Analysis, Token
+from kb.index.schema import GRAM_B, QUESTION_B
+from kb.index.snapshot import Meta
+from kb.index.suggestions import save_suggestions
+from kb.index.vectors import Vectors
 from kb.text.kana import to_hiragana
-from kb.text.normalize import fold
 
-QUESTION_B = 0.6
-"""Length discount of a single line of `questions`."""
-GRAM_B = 0.75
-GRAM_BOOSTS = {"title": 2.0, "questions": 1.0, "headings": 1.5, "body": 1.0}
-"""n-grams sum their counts over fields before they saturate once (BM25F as in the literature)."""
+Wide = npt.NDArray[np.int64]
 
 _QUANTISED = np.array([byte_to_length(length_to_byte(n)) for n in range(4096)], np.float32)
-
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def compile_snapshot(records: Records, folder: Path, locale: str) -> Meta:
+def compile_snapshot(vectors: Sequence[Vectors], folder: Path, locale: str) -> Meta:
     """Write the snapshot of one locale and audience to `folder`, which must not exist. Returns its meta."""
     folder.mkdir(parents=True)
-    records = sorted(records, key=lambda record: record[0].article.id)
-    sections = [section for _, parts in records for section in parts]
-    owners = [record for record, parts in records for _ in parts]
-    questions = [question for record, _ in records for question in record.questions]
-    vocabulary = _vocabulary(records)
-    ids = {term: number for number, term in enumerate(vocabulary)}
-
-    save(folder, "article_sections", offsets([len(parts) for _, parts in records]))
-    save(folder, "article_questions", offsets([len(record.questions) for record, _ in records]))
-    save_blob(folder, "terms", [term.encode() for term in vocabulary])
-    section_postings, idf, averages = _section_postings(ids, owners, sections)
-    question_postings = _question_postings(ids, questions, len(sections))
-    save(folder, "idf", idf)
-    save(folder, "df", np.bincount(section_postings[0], minlength=len(ids)).astype(np.int32))
-    _save_postings(folder, "words", [section_postings, question_postings], len(ids))
-    _compile_grams(folder, owners, sections, questions)
-    _compile_forward(folder, ids, sections)
-    _compile_lexicon(folder, ids, records)
-    written = _written(records)
-    save_blob(folder, "surfaces", [_surface(term, written.get(term)).encode() for term in vocabulary])
-    _compile_spellings(folder, ids, written)
-    compile_suggestions(records, folder)
-    names = _compile_facets(folder, records)
+    joined = _Joined(sorted(vectors, key=lambda each: each.card.id))
+    articles = joined.articles
+    save(folder, "article_sections", joined.section_offsets)
+    save(folder, "article_questions", joined.question_offsets)
+    save_blob(folder, "terms", [term.encode() for term in joined.terms.names])
+    averages = _compile_words(folder, joined)
+    _compile_grams(folder, joined)
+    _compile_forward(folder, joined)
+    _compile_lexicon(folder, joined)
+    _compile_forms(folder, joined)
+    save_suggestions(folder, [(each.entries, each.keys) for each in articles])
+    names = _compile_facets(folder, joined)
     meta = Meta(
         locale=locale,
-        articles=len(records),
-        sections=len(sections),
-        questions=len(questions),
-        terms=len(ids),
+        articles=len(articles),
+        sections=joined.sections,
+        questions=joined.questions,
+        terms=len(joined.terms.names),
         categories=names["category"],
         tags=names["tags"],
         products=names["products"],
         averages=averages,
     )
-    save_blob(folder, "cards", [_encode(_card(record, ids)) for record, _ in records])
-    save_blob(folder, "articles", [_encode(record.article) for record, _ in records])
-    save_blob(folder, "article_ids", [record.article.id.encode() for record, _ in records])
-    save_blob(folder, "passages", [_encode(Passage(s.anchor, s.heading, s.text)) for s in sections])
+    save_blob(folder, "cards", _cards(joined))
+    save_blob(folder, "articles", [bytes(each.article) for each in articles])
+    save_blob(folder, "article_ids", [each.card.id.encode() for each in articles])
+    save_blob(folder, "passages", [passage for each in articles for passage in each.passages])
     (folder / "meta.json").write_bytes(msgspec.json.encode(meta))
     return meta
 
 
-def _vocabulary(records: Records) -> list[str]:
-    terms: set[str] = set()
-    for record, parts in records:
-        for analysis in (record.title, record.tags, *record.questions):
-            terms.update(token.term for token in analysis.tokens)
-        for section in parts:
-            terms.update(token.term for token in section.headings.tokens)
-            terms.update(token.term for token in section.body.tokens)
-    # by bytes, as a binary search over the blob compares them
-    return sorted(terms, key=str.encode)
+class _Names(Struct, frozen=True):
+    """Strings of all articles, each once."""
+
+    names: list[str]
+    """By bytes, as a binary search over the blob compares them."""
+    number: Wide
+    """Place in `names` of each article's own strings, one article after the other."""
+    first: list[int]
+    """Where an article's own begin in `number`."""
 
 
-Postings = tuple[npt.NDArray[np.int64], Ints, Floats]
-"""Term or code number, row, impact; ordered by number, then row."""
+def _names(lists: Sequence[tuple[str, ...]]) -> _Names:
+    seen: dict[str, int] = {}
+    number = np.array([seen.setdefault(text, len(seen)) for own in lists for text in own], np.int64)
+    names = sorted(seen, key=str.encode)
+    place = np.empty(len(names), np.int64)
+    place[[seen[name] for name in names]] = np.arange(len(names))
+    return _Names(names, place[number], [0, *accumulate(map(len, lists))][:-1])
 
 
-def _section_postings(
-    ids: dict[str, int], owners: Sequence[ArticleRecord], sections: Sequence[SectionRecord]
-) -> tuple[Postings, Floats, dict[str, float]]:
+class _Joined:
+    """The vectors of all articles as one: numbers of terms and rows are those of the snapshot."""
+
+    def __init__(self, articles: Sequence[Vectors]) -> None:
+        self.articles = articles
+        self.section_offsets = offsets([len(each.passages) for each in articles])
+        self.question_offsets = offsets([len(each.asked_lengths) // 4 for each in articles])
+        self.sections = int(self.section_offsets[-1])
+        self.questions = int(self.question_offsets[-1])
+        self.terms = _names([each.terms for each in articles])
+
+    def table(self, name: str, columns: int) -> list[Wide]:
+        """The columns of a table of all articles."""
+        parts = [getattr(each, name) for each in self.articles]
+        found = np.frombuffer(b"".join(parts), np.int32).reshape(-1, columns)
+        return [column.astype(np.int64) for column in found.T]
+
+    def shift(self, name: str, size: int, starts: npt.ArrayLike) -> Wide:
+        """For each row (`size` bytes) of a table, where its article begins in something else."""
+        rows = [len(getattr(each, name)) // size for each in self.articles]
+        return np.repeat(np.asarray(starts, np.int64)[: len(rows)], rows)
+
+    def term(self, name: str, columns: int, own: Wide) -> Wide:
+        """Numbers of terms from articles' own."""
+        found: Wide = self.terms.number[own + self.shift(name, 4 * columns, self.terms.first)]
+        return found
+
+    @cached_property
+    def lengths(self) -> Wide:
+        """(F, sections): terms of each field."""
+        fields = len(schema.FIELDS)
+        parts = [np.frombuffer(each.lengths, np.int32).reshape(fields, -1) for each in self.articles]
+        return np.concatenate([np.zeros((fields, 0), np.int64), *parts], axis=1).astype(np.int64)
+
+
+class _Postings(Struct, frozen=True):
+    """Ordered by number, then row."""
+
+    number: Wide
+    row: Wide
+    impact: npt.NDArray[np.float64]
+
+
+# ---------------------------------------------------------------- words
+
+
+def _compile_words(folder: Path, joined: _Joined) -> dict[str, float]:
+    """Posting lists of words, with their statistics; returns the average length of each field."""
+    sections, idf, averages = _section_postings(joined)
+    save(folder, "idf", idf.astype(np.float32))
+    save(folder, "df", np.bincount(sections.number, minlength=len(idf)).astype(np.int32))
+    _save_postings(folder, "words", [sections, _question_postings(joined)], len(idf))
+    return averages
+
+
+def _section_postings(joined: _Joined) -> tuple[_Postings, npt.NDArray[np.float64], dict[str, float]]:
     """Postings of all sections, the idf of each term, the average length of each field."""
-    rows = len(sections)
-    counted = {name: _count(ids, analyses) for name, analyses in _fields(owners, sections).items()}
-    df = np.zeros(len(ids), np.int64)
-    for terms, _, _, _ in counted.values():
-        df = np.maximum(df, np.bincount(terms, minlength=len(ids)))
-    idf = np.array([schema.idf(rows, int(n)) for n in df], np.float64)
-    average = {name: float(lengths.sum()) / max(rows, 1) for name, (_, _, _, lengths) in counted.items()}
-    keys, impacts = [], []
-    for name, (terms, where, tf, lengths) in counted.items():
-        boost, b = schema.FIELDS[name]
-        keys.append(terms * rows + where)
-        impacts.append(boost * bm25(idf[terms], tf, quantised(lengths)[where], average[name], b))
-    postings = _sum_by_key(np.concatenate(keys), np.concatenate(impacts), rows)
-    return postings, idf.astype(np.float32), average
+    rows, terms = joined.sections, len(joined.terms.names)
+    field, own_row, own_term, tf = joined.table("counts", 4)
+    row = own_row + joined.shift("counts", 16, joined.section_offsets)
+    term = joined.term("counts", 4, own_term)
+    lengths, impact = joined.lengths, np.zeros(len(tf))
+    held = [field == number for number in range(len(schema.FIELDS))]
+    df = np.max([np.bincount(term[each], minlength=terms) for each in held], axis=0)
+    idf = idf_of(rows, df)
+    averages = {name: float(lengths[n].sum()) / max(rows, 1) for n, name in enumerate(schema.FIELDS)}
+    for (name, (boost, b)), each, length in zip(schema.FIELDS.items(), held, lengths, strict=True):
+        of_row = quantised(length)[row[each]]
+        impact[each] = boost * bm25(idf[term[each]], tf[each], of_row, averages[name], b)
+    return _summed(term, row, impact, rows), idf, averages
 
 
-def _fields(
-    owners: Sequence[ArticleRecord], sections: Sequence[SectionRecord]
-) -> dict[str, list[list[Token]]]:
-    """The tokens of each scored field, a list a section; the indexer feeds Whoosh the very same."""
-    return {
-        name: [field_tokens(name, o, s) for o, s in zip(owners, sections, strict=True)]
-        for name in schema.FIELDS
-    }
+def _question_postings(joined: _Joined) -> _Postings:
+    """Single lines of `questions`, rows after the sections, with statistics of their own."""
+    line, own, tf = joined.table("asked", 3)
+    line = line + joined.shift("asked", 12, joined.question_offsets)
+    term = joined.term("asked", 3, own)
+    (length,) = joined.table("asked_lengths", 1)
+    idf = idf_of(joined.questions, np.bincount(term, minlength=len(joined.terms.names)))
+    impact = bm25(idf[term], tf, length[line], length.mean() if len(length) else 1.0, QUESTION_B)
+    order = np.lexsort((line, term))
+    return _Postings(term[order], line[order] + joined.sections, impact[order])
 
 
-def _count(
-    ids: dict[str, int], rows: Sequence[Sequence[Token]]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """(term, row, count) of all that occur, and the length of each row."""
-    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-    terms = np.fromiter((ids[token.term] for row in rows for token in row), np.int64, int(lengths.sum()))
-    where = np.repeat(np.arange(len(rows), dtype=np.int64), lengths)
-    keys, counts = np.unique(terms * max(len(rows), 1) + where, return_counts=True)
-    return keys // max(len(rows), 1), keys % max(len(rows), 1), counts.astype(np.float64), lengths
+def idf_of(documents: int, df: Wide) -> npt.NDArray[np.float64]:
+    """`schema.idf` of many."""
+    return np.asarray(np.log(1 + (documents - df + 0.5) / (df + 0.5)))
 
 
-def quantised(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def quantised(lengths: Wide) -> npt.NDArray[np.float64]:
     """Lengths as Whoosh stores them in one byte; it takes 1 for an empty field."""
     long = [byte_to_length(length_to_byte(int(n))) if n >= len(_QUANTISED) else 0 for n in lengths]
     small = _QUANTISED[np.minimum(lengths, len(_QUANTISED) - 1)].astype(np.float64)
@@ -156,139 +192,130 @@ def quantised(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 
 
 def bm25(idf: Any, tf: Any, length: Any, average: float, b: float) -> npt.NDArray[np.float64]:
+    """Impacts of one field before its boost."""
     return np.asarray(
         idf * tf * (schema.K1 + 1) / (tf + schema.K1 * (1 - b + b * length / max(average, 1e-9)))
     )
 
 
-def _sum_by_key(keys: npt.NDArray[np.int64], impacts: npt.NDArray[np.float64], rows: int) -> Postings:
-    unique, inverse = np.unique(keys, return_inverse=True)
-    summed = np.bincount(inverse, weights=impacts, minlength=len(unique)).astype(np.float32)
-    return unique // max(rows, 1), (unique % max(rows, 1)).astype(np.int32), summed
+def _summed(number: Wide, row: Wide, impact: npt.NDArray[np.float64], rows: int) -> _Postings:
+    """Several impacts at one place become one."""
+    key = number * max(rows, 1) + row
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    total = np.add.reduceat(impact[order], first) if len(first) else impact
+    return _Postings(key[first] // max(rows, 1), key[first] % max(rows, 1), total)
 
 
-def _question_postings(ids: dict[str, int], questions: Sequence[Analysis], first: int) -> Postings:
-    """Single lines of `questions`, rows after the sections, with statistics of their own."""
-    terms, where, tf, lengths = _count(ids, [line.tokens for line in questions])
-    df = np.bincount(terms, minlength=len(ids))
-    idf = np.array([schema.idf(len(questions), int(n)) for n in df], np.float64)
-    impacts = bm25(idf[terms], tf, lengths[where], lengths.mean() if len(lengths) else 1.0, QUESTION_B)
-    return terms, (where + first).astype(np.int32), impacts.astype(np.float32)
+def _save_postings(folder: Path, name: str, parts: Sequence[_Postings], count: int) -> None:
+    """Merge postings whose rows follow each other; within a term, rows ascend."""
+    number = np.concatenate([part.number for part in parts])
+    order = np.argsort(number, kind="stable") if len(parts) > 1 else slice(None)
+    row = np.concatenate([part.row for part in parts]).astype(np.int32)
+    impact = np.concatenate([part.impact for part in parts]).astype(np.float32)
+    save(folder, f"{name}_ptr", offsets(np.bincount(number, minlength=count)))
+    save(folder, f"{name}_row", row[order])
+    save(folder, f"{name}_impact", impact[order])
 
 
-def _compile_grams(
-    folder: Path,
-    owners: Sequence[ArticleRecord],
-    sections: Sequence[SectionRecord],
-    questions: Sequence[Analysis],
-) -> None:
-    rows = len(sections)
-    codes, where, weights = [], [], []
-    for boost, texts, spoken in _gram_sources(owners, sections):
-        folded = [fold(text).text for text in texts]
-        for code, row in (grams.bigrams(folded), grams.readings(spoken), grams.fourgrams(folded)):
-            codes.append(code)
-            where.append(row.astype(np.int64))
-            weights.append(np.full(len(code), boost))
-    table, inverse = np.unique(np.concatenate(codes), return_inverse=True)
-    row, weight = np.concatenate(where), np.concatenate(weights)
-    number, at, tf = _sum_by_key(inverse.astype(np.int64) * max(rows, 1) + row, weight, rows)
-    kind = (table >> np.uint64(62)).astype(np.int64)
-    df = np.bincount(number, minlength=len(table))
-    idf = np.array([schema.idf(rows, int(n)) for n in df], np.float64)
-    length = np.zeros((3, max(rows, 1)))
-    np.add.at(length, (kind[number], at), tf)
-    average = length.mean(axis=1)
-    impact = idf[number] * tf * (schema.K1 + 1)
-    impact /= tf + schema.K1 * (
-        1 - GRAM_B + GRAM_B * length[kind[number], at] / np.maximum(average, 1e-9)[kind[number]]
-    )
-    save(folder, "gram_codes", table)
-    _save_postings(folder, "grams", [(number, at, impact.astype(np.float32))], len(table))
+# ---------------------------------------------------------------- n-grams
 
 
-def _gram_sources(
-    owners: Sequence[ArticleRecord], sections: Sequence[SectionRecord]
-) -> Iterable[tuple[float, list[str], list[str]]]:
-    """(boost, text of each section, reading of each section) a field."""
-    asked = [o.article.questions if s.ordinal == 0 else () for o, s in zip(owners, sections, strict=True)]
-    spoken = [o.questions if s.ordinal == 0 else () for o, s in zip(owners, sections, strict=True)]
-    yield GRAM_BOOSTS["title"], [o.article.title for o in owners], [o.title.reading for o in owners]
-    yield (
-        GRAM_BOOSTS["questions"],
-        [" ".join(lines) for lines in asked],
-        [" ".join(a.reading for a in lines) for lines in spoken],
-    )
-    yield GRAM_BOOSTS["headings"], [s.heading for s in sections], [s.headings.reading for s in sections]
-    yield GRAM_BOOSTS["body"], [s.text for s in sections], [s.body.reading for s in sections]
+def _compile_grams(folder: Path, joined: _Joined) -> None:
+    articles, rows = joined.articles, max(joined.sections, 1)
+    code = np.frombuffer(b"".join(each.gram_codes for each in articles), np.uint64)
+    row = np.frombuffer(b"".join(each.gram_rows for each in articles), np.int32)
+    row = row + joined.shift("gram_rows", 4, joined.section_offsets).astype(np.int32)
+    tf = np.frombuffer(b"".join(each.gram_counts for each in articles), np.float32)
+    # rows ascend, so sorting by code alone keeps them ascending within each
+    order = np.argsort(code, kind="stable")
+    code, row, tf = code[order], row[order], tf[order]
+    first = np.flatnonzero(np.append(True, code[1:] != code[:-1])[: len(code)])
+    df = np.diff(first, append=len(code))
+    kind = (code >> np.uint64(62)).astype(np.int64)
+    length = np.bincount(kind * rows + row, tf, 3 * rows).reshape(3, rows)
+    fullness = GRAM_B * length / np.maximum(length.mean(axis=1, keepdims=True), 1e-9)
+    saturation = (schema.K1 * (1 - GRAM_B + fullness)).astype(np.float32)
+    idf = np.repeat(idf_of(joined.sections, df).astype(np.float32), df)
+    save(folder, "gram_codes", code[first])
+    save(folder, "grams_ptr", offsets(df))
+    save(folder, "grams_row", row)
+    save(folder, "grams_impact", idf * tf * np.float32(schema.K1 + 1) / (tf + saturation[kind, row]))
 
 
-def _compile_forward(folder: Path, ids: dict[str, int], sections: Sequence[SectionRecord]) -> None:
+# ---------------------------------------------------------------- the rest
+
+
+def _compile_forward(folder: Path, joined: _Joined) -> None:
     """Body tokens of each section in order, with positions: snippets are cut from these."""
-    tokens = [token for section in sections for token in section.body.tokens]
-    save(folder, "forward_ptr", offsets([len(section.body.tokens) for section in sections]))
-    save(folder, "forward_term", np.fromiter((ids[t.term] for t in tokens), np.int32, len(tokens)))
-    save(folder, "forward_start", np.fromiter((t.start for t in tokens), np.int32, len(tokens)))
-    save(folder, "forward_end", np.fromiter((t.end for t in tokens), np.int32, len(tokens)))
+    (lengths,) = joined.table("forward_lengths", 1)
+    own, start, end = joined.table("forward", 3)
+    save(folder, "forward_ptr", offsets(lengths))
+    save(folder, "forward_term", joined.term("forward", 3, own).astype(np.int32))
+    save(folder, "forward_start", start.astype(np.int32))
+    save(folder, "forward_end", end.astype(np.int32))
 
 
-def _compile_lexicon(folder: Path, ids: dict[str, int], records: Records) -> None:
+def _compile_lexicon(folder: Path, joined: _Joined) -> None:
     """Which terms a kana spelling may stand for: かいやく → 解約."""
-    spelled: dict[str, set[int]] = {}
-    for record, parts in records:
-        analyses = [record.title, record.tags, *record.questions]
-        analyses += [a for section in parts for a in (section.headings, section.body)]
-        for analysis in analyses:
-            for token in analysis.tokens:
-                if token.reading:
-                    spelled.setdefault(token.reading, set()).add(ids[token.term])
-    entries = sorted(spelled.items(), key=lambda entry: entry[0].encode())
-    save_blob(folder, "lexicon", [reading.encode() for reading, _ in entries])
-    save(folder, "lexicon_terms_ptr", offsets([len(terms) for _, terms in entries]))
-    save(folder, "lexicon_terms", np.array([n for _, terms in entries for n in sorted(terms)], np.int32))
+    spelled = _names([each.readings for each in joined.articles])
+    own_reading, own_term = joined.table("read_as", 2)
+    reading = spelled.number[own_reading + joined.shift("read_as", 8, spelled.first)]
+    terms = max(len(joined.terms.names), 1)
+    pairs = np.unique(reading * terms + joined.term("read_as", 2, own_term))
+    save_blob(folder, "lexicon", [name.encode() for name in spelled.names])
+    save(folder, "lexicon_terms_ptr", offsets(np.bincount(pairs // terms, minlength=len(spelled.names))))
+    save(folder, "lexicon_terms", (pairs % terms).astype(np.int32))
 
 
-def _written(records: Records) -> dict[str, Counter[str]]:
-    """The ways in which each term is written, with counts: パスワード for ぱすわーど."""
-    written: dict[str, Counter[str]] = {}
-    for record, parts in records:
-        article = record.article
-        texts = [(article.title, record.title), (labels_text(article), record.tags)]
-        texts += zip(article.questions, record.questions, strict=True)
-        texts += zip(headings_texts(article), (section.headings for section in parts), strict=True)
-        texts += [(section.text, section.body) for section in parts]
-        for text, analysis in texts:
-            for token in analysis.tokens:
-                written.setdefault(token.term, Counter())[text[token.start : token.end]] += 1
-    return written
+def _compile_forms(folder: Path, joined: _Joined) -> None:
+    """How each term is written, and every word in Latin script as written: what typos are compared with."""
+    forms = _names([each.forms for each in joined.articles])
+    own_term, own_form, count = joined.table("written", 3)
+    form = forms.number[own_form + joined.shift("written", 12, forms.first)]
+    pairs = _summed(joined.term("written", 3, own_term), form, count.astype(np.float64), len(forms.names))
+    written: list[list[tuple[str, int]]] = [[] for _ in joined.terms.names]
+    spelled: dict[str, int] = {}
+    columns = (pairs.number.tolist(), pairs.row.tolist(), pairs.impact.tolist())
+    for term, number, often in zip(*columns, strict=True):
+        text = forms.names[number]
+        written[term].append((text, often))
+        # Wi-Fi as wifi
+        latin = _JOINTS.sub("", text).lower()
+        if latin.isascii() and latin.isalpha():
+            spelled[latin] = term
+    surfaces = [_surface(term, found) for term, found in zip(joined.terms.names, written, strict=True)]
+    save_blob(folder, "surfaces", [surface.encode() for surface in surfaces])
+    save_blob(folder, "spellings", [latin.encode() for latin in sorted(spelled)])
+    save(folder, "spelling_terms", np.array([spelled[latin] for latin in sorted(spelled)], np.int32))
 
 
-def _compile_spellings(folder: Path, ids: dict[str, int], written: dict[str, Counter[str]]) -> None:
-    """Every form in which a word in Latin script is written, Wi-Fi as wifi: what typos are compared with."""
-    forms = {
-        re.sub(r"[-_.+/&']", "", form).lower(): ids[term] for term, forms in written.items() for form in forms
-    }
-    latin = sorted(form for form in forms if form.isascii() and form.isalpha())
-    save_blob(folder, "spellings", [form.encode() for form in latin])
-    save(folder, "spelling_terms", np.array([forms[form] for form in latin], np.int32))
+_JOINTS = re.compile(r"[-_.+/&']")
 
 
-def _surface(term: str, written: Counter[str] | None) -> str:
+def _surface(term: str, written: list[tuple[str, int]]) -> str:
+    """The form that is written most, of those that are the term itself."""
     if not written:
         return term
-    same = Counter({text: count for text, count in written.items() if to_hiragana(text.lower()) == term})
+    same = [each for each in written if to_hiragana(each[0].lower()) == term]
     if same:
-        return same.most_common(1)[0][0]
+        return max(same, key=_often)[0]
     # an inflected Japanese word is told by its dictionary form, a stemmed English one is not a word
-    return written.most_common(1)[0][0].lower() if term.isascii() else term
+    return max(written, key=_often)[0].lower() if term.isascii() else term
 
 
-def _compile_facets(folder: Path, records: Records) -> dict[str, list[str]]:
+def _often(form: tuple[str, int]) -> tuple[int, str]:
+    """Among equals small letters go before capitals, kanji before kana."""
+    return form[1], form[0]
+
+
+def _compile_facets(folder: Path, joined: _Joined) -> dict[str, list[str]]:
     """Write the values of each facet by article; return their names."""
-    articles = [record.article for record, _ in records]
+    cards = [each.card for each in joined.articles]
     names: dict[str, list[str]] = {}
     for facet in ("category", "tags", "products"):
-        values = [(a.category,) if facet == "category" else getattr(a, facet) for a in articles]
+        values = [(card.category,) if facet == "category" else getattr(card, facet) for card in cards]
         names[facet] = sorted({value for some in values for value in some if value})
         number = {value: n for n, value in enumerate(names[facet])}
         numbers = [[number[value] for value in dict.fromkeys(some) if value] for some in values]
@@ -297,29 +324,9 @@ def _compile_facets(folder: Path, records: Records) -> dict[str, list[str]]:
     return names
 
 
-def _card(record: ArticleRecord, ids: dict[str, int]) -> Card:
-    a, tokens = record.article, record.title.tokens
-    updated = a.updated.isoformat(timespec="seconds").replace("+00:00", "Z")
-    spans = tuple((token.start, token.end) for token in tokens)
-    return Card(
-        a.locale,
-        a.id,
-        a.title,
-        a.kind,
-        a.category,
-        a.tags,
-        a.products,
-        a.audience,
-        updated,
-        tuple(ids[t.term] for t in tokens),
-        spans,
-    )
-
-
-def _save_postings(folder: Path, name: str, parts: Sequence[Postings], count: int) -> None:
-    """Merge postings whose rows follow each other; within a term, rows ascend."""
-    number = np.concatenate([part[0] for part in parts])
-    order = np.argsort(number, kind="stable")
-    save(folder, f"{name}_ptr", offsets(np.bincount(number, minlength=count).tolist()))
-    save(folder, f"{name}_row", np.concatenate([part[1] for part in parts])[order].astype(np.int32))
-    save(folder, f"{name}_impact", np.concatenate([part[2] for part in parts])[order].astype(np.float32))
+def _cards(joined: _Joined) -> list[bytes]:
+    number, found = joined.terms.number, []
+    for each, first in zip(joined.articles, joined.terms.first, strict=True):
+        terms = tuple(int(number[first + own]) for own in each.card.title_terms)
+        found.append(_encode(msgspec.structs.replace(each.card, title_terms=terms)))
+    return found

@@ -1,7 +1,7 @@
-"""The durable index: a Whoosh folder an audience and locale, holding the records of its articles.
+"""The durable index: a Whoosh folder an audience and locale. Called by the indexer; serving never does.
 
-The indexer writes here and reads back what it compiles; serving never does. A document is a section, its
-stored fields are its record (the first one's holds the article's, too).
+A document is a section; the first of each article stores the article's term vectors, of which snapshots are
+compiled.
 """
 
 from __future__ import annotations
@@ -10,24 +10,42 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from whoosh import fields, formats, scoring
 from whoosh import index as whoosh_index
 
-from kb.index.records import Analysed, field_tokens
-from kb.index.schema import (
-    FIELDS,
-    ArticleRecord,
-    Records,
-    SectionRecord,
-    decode_article,
-    decode_section,
-    encode,
-    schema,
-)
+from kb.index import vectors
+from kb.index.schema import FIELDS, K1, idf
 from kb.index.store import link_all
+from kb.index.vectors import Vectors, terms_by_field
 
 MERGE_SEGMENTS = 8
 """Segments from which an update merges them: each costs a reader some milliseconds."""
 _MEMORY_MB = 256
+
+
+def schema() -> fields.Schema:
+    """Fields are fed lists of terms that `kb.text.analyze` has cut; Whoosh does not cut text here."""
+    scored = {name: fields.TEXT(analyzer=None, phrase=False, stored=False, spelling=False) for name in FIELDS}
+    for field in scored.values():
+        field.format = formats.Frequency()
+    return fields.Schema(
+        key=fields.ID(unique=False, stored=True),
+        ordinal=fields.STORED,
+        vectors=fields.STORED,
+        **scored,
+    )
+
+
+class Weighting(scoring.BM25F):  # type: ignore[misc]
+    """Whoosh's BM25F with Lucene's idf, taken over the field where the term is most frequent."""
+
+    def __init__(self) -> None:
+        super().__init__(K1=K1, **{f"{name}_B": b for name, (_, b) in FIELDS.items()})
+
+    def idf(self, searcher: Any, fieldname: str, text: bytes) -> float:
+        parent = searcher.get_parent()
+        frequency = max(parent.doc_frequency(name, text) for name in FIELDS)
+        return idf(parent.doc_count_all(), frequency)
 
 
 def start(folder: Path, before: Path | None) -> None:
@@ -40,9 +58,9 @@ def start(folder: Path, before: Path | None) -> None:
 
 
 def update(
-    folder: Path, records: Iterable[Analysed], stale: Collection[str], rewrite: bool = False
+    folder: Path, articles: Iterable[Vectors], stale: Collection[str], rewrite: bool = False
 ) -> Iterator[str]:
-    """Delete the articles of the keys `stale`, add `records`; yields each key that was written.
+    """Delete the articles of the keys `stale`, add `articles`; yields each key that was written.
 
     Whoosh only marks documents as deleted, their stored fields stay in its segments. `rewrite` makes all
     segments anew, so that no byte remains of what was deleted now or earlier.
@@ -50,7 +68,7 @@ def update(
     index = whoosh_index.open_dir(str(folder))
     with index.reader() as reader:
         old = [key for key in stale if reader.doc_frequency("key", key)]
-    fresh = iter(records)
+    fresh = iter(articles)
     first = next(fresh, None)
     if first is None and not old and not rewrite:
         return
@@ -59,9 +77,8 @@ def update(
         for key in old:
             writer.delete_by_term("key", key)
         while first is not None:
-            for section in first[1]:
-                _add(writer, first[0], section)
-            yield first[0].article.key
+            _add(writer, first)
+            yield first.key
             first = next(fresh, None)
     except BaseException:
         writer.cancel()
@@ -69,26 +86,14 @@ def update(
     writer.commit(merge=False, optimize=rewrite or len(index._segments()) >= MERGE_SEGMENTS)
 
 
-def _add(writer: Any, record: ArticleRecord, section: SectionRecord) -> None:
-    fields = {name: [token.term for token in field_tokens(name, record, section)] for name in FIELDS}
-    article = encode(record) if section.ordinal == 0 else None
-    stored = {"section": encode(section), "article": article}
-    writer.add_document(
-        key=record.article.key,
-        **{k: v for k, v in stored.items() if v},
-        **{k: v for k, v in fields.items() if v},
-    )
+def _add(writer: Any, article: Vectors) -> None:
+    for ordinal, terms in enumerate(terms_by_field(article)):
+        stored = {} if ordinal else {"vectors": vectors.encode(article)}
+        writer.add_document(key=article.key, ordinal=ordinal, **stored, **terms)
 
 
-def read_records(folder: Path) -> Records:
-    """All records of a Whoosh folder, live documents only, sections in order."""
-    articles: dict[str, ArticleRecord] = {}
-    sections: dict[str, list[SectionRecord]] = {}
-    index = whoosh_index.open_dir(str(folder))
-    with index.reader() as reader:
-        for _, stored in reader.iter_docs():
-            section = decode_section(stored["section"])
-            sections.setdefault(section.article, []).append(section)
-            if stored.get("article"):
-                articles[section.article] = decode_article(stored["article"])
-    return [(record, sorted(sections[key], key=lambda s: s.ordinal)) for key, record in articles.items()]
+def read_vectors(folder: Path) -> list[Vectors]:
+    """Of all articles that were not deleted."""
+    with whoosh_index.open_dir(str(folder)).reader() as reader:
+        found = (stored.get("vectors") for _, stored in reader.iter_docs())
+        return [vectors.decode(each) for each in found if each]

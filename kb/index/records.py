@@ -1,12 +1,39 @@
-"""Articles cut into records: what the indexer writes, and what explaining a score looks at again."""
+"""Articles cut into words: what `vectors` counts, and what explaining a score looks at again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kb.index.schema import ArticleRecord, SectionRecord
+from msgspec import Struct
+
 from kb.model import Article
-from kb.text.analyze import Token, analyze
+from kb.text.analyze import Analysis, Token, analyze
+
+
+class SectionRecord(Struct, frozen=True):
+    """A section, cut."""
+
+    article: str
+    """Key of the article."""
+    ordinal: int
+    """Place in the article, from 0."""
+    anchor: str
+    heading: str
+    text: str
+    """What snippets are cut from; the lead's begins with the article's description."""
+    headings: Analysis
+    """Of the heading and those above it."""
+    body: Analysis
+
+
+class ArticleRecord(Struct, frozen=True):
+    """An article, cut."""
+
+    article: Article
+    title: Analysis
+    tags: Analysis
+    questions: tuple[Analysis, ...]
+
 
 Analysed = tuple[ArticleRecord, list[SectionRecord]]
 

@@ -1,4 +1,4 @@
-"""What Whoosh holds: one document a section, its fields, and the weighting model of the ranking.
+"""The fields of a section and the numbers that weigh them. What Whoosh makes of them stands in `durable`.
 
 Title and tags of an article stand in each of its sections, so that "refund deadline" finds the section
 about deadlines in the article about refunds. Questions stand with the lead.
@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
-from typing import Any
 
 import msgspec
-from msgspec import Struct
-from whoosh import fields, formats, scoring
 
-from kb.model import Article
-from kb.text.analyze import ANALYZER_VERSION, Analysis
+from kb.text.analyze import ANALYZER_VERSION
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 """Raised by hand when documents, records, the snapshot or the weighting change shape."""
 
 K1 = 1.2
@@ -34,52 +29,17 @@ FIELDS: dict[str, tuple[float, float]] = {
 }
 """The scored fields. docs/relevance.md shows what each number gives."""
 
+QUESTION_B = 0.6
+"""Length discount of a single line of `questions`."""
 
-class SectionRecord(Struct, frozen=True, array_like=True):
-    """What is stored with each section: enough to compile the snapshot without cutting words again."""
-
-    article: str
-    """Key of the article."""
-    ordinal: int
-    """Place in the article, from 0."""
-    anchor: str
-    heading: str
-    text: str
-    """What snippets are cut from; the lead's begins with the article's description."""
-    headings: Analysis
-    """Of the heading and those above it."""
-    body: Analysis
-
-
-class ArticleRecord(Struct, frozen=True, array_like=True):
-    """Stored with an article's first section."""
-
-    article: Article
-    title: Analysis
-    tags: Analysis
-    questions: tuple[Analysis, ...]
-
-
-Records = Sequence[tuple[ArticleRecord, Sequence[SectionRecord]]]
-"""Articles with their sections in order."""
-
-
-def schema() -> fields.Schema:
-    """Fields are fed lists of terms that `kb.text.analyze` has cut; Whoosh does not cut text here."""
-    scored = {name: fields.TEXT(analyzer=None, phrase=False, stored=False, spelling=False) for name in FIELDS}
-    for field in scored.values():
-        field.format = formats.Frequency()
-    return fields.Schema(
-        key=fields.ID(unique=False),
-        section=fields.STORED,
-        article=fields.STORED,
-        **scored,
-    )
+GRAM_B = 0.75
+GRAM_BOOSTS = {"title": 2.0, "questions": 1.0, "headings": 1.5, "body": 1.0}
+"""n-grams sum their counts over fields before they saturate once (BM25F as in the literature)."""
 
 
 def fingerprint() -> str:
     """Of everything that makes two indexes incompatible; the numbers above are compiled into impacts."""
-    numbers = zlib.crc32(repr((K1, FIELDS)).encode())
+    numbers = zlib.crc32(repr((K1, FIELDS, QUESTION_B, GRAM_B, GRAM_BOOSTS)).encode())
     return f"schema {SCHEMA_VERSION}-{numbers:08x}, analyzer {ANALYZER_VERSION}"
 
 
@@ -92,18 +52,4 @@ def idf(documents: int, frequency: int) -> float:
     return math.log(1 + (documents - frequency + 0.5) / (frequency + 0.5))
 
 
-class Weighting(scoring.BM25F):  # type: ignore[misc]
-    """Whoosh's BM25F with Lucene's idf, taken over the field where the term is most frequent."""
-
-    def __init__(self) -> None:
-        super().__init__(K1=K1, **{f"{name}_B": b for name, (_, b) in FIELDS.items()})
-
-    def idf(self, searcher: Any, fieldname: str, text: bytes) -> float:
-        parent = searcher.get_parent()
-        frequency = max(parent.doc_frequency(name, text) for name in FIELDS)
-        return idf(parent.doc_count_all(), frequency)
-
-
 encode = msgspec.msgpack.Encoder().encode
-decode_section = msgspec.msgpack.Decoder(SectionRecord).decode
-decode_article = msgspec.msgpack.Decoder(ArticleRecord).decode

@@ -7,7 +7,7 @@ Keys are sorted bytes, so that "starts with what was typed so far" is one range.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -17,8 +17,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from kb.index.blob import Blob, load, save, save_blob
-from kb.index.schema import Records
-from kb.model import Kind
+from kb.model import Article, Kind
 from kb.text import english, japanese
 from kb.text.analyze import japanese_only
 from kb.text.kana import to_hiragana
@@ -40,30 +39,34 @@ class Entry(Struct, frozen=True, array_like=True):
     anchor: str
 
 
-def compile_suggestions(records: Records, folder: Path) -> None:
-    """Write the table for articles in the order of the snapshot."""
-    entries = list(_entries(records))
+Keys = tuple[tuple[bytes, int, int], ...]
+"""Key, number of its entry, place of the word it begins with."""
+
+
+def entries_of(article: Article) -> Iterator[Entry]:
+    """What may be suggested of an article, which is number 0 here."""
+    yield Entry(article.title, SuggestionKind.TITLE, 0, "")
+    for question in article.questions:
+        yield Entry(question, SuggestionKind.QUESTION, 0, "")
+    if article.kind is Kind.FAQ:
+        for section in article.sections:
+            if section.anchor:
+                yield Entry(section.title, SuggestionKind.QUESTION, 0, section.anchor)
+
+
+def save_suggestions(folder: Path, articles: Sequence[tuple[tuple[Entry, ...], Keys]]) -> None:
+    """Write the table for the entries of each article and their keys, in the order of the snapshot."""
+    entries: list[Entry] = []
     keys: list[tuple[bytes, int, int]] = []
-    for number, entry in enumerate(entries):
-        keys += [(key.encode(), number, place) for key, place in keys_of(entry.text)]
+    for number, (own, own_keys) in enumerate(articles):
+        keys += [(key, len(entries) + entry, place) for key, entry, place in own_keys]
+        entries += [Entry(each.text, each.kind, number, each.anchor) for each in own]
     keys.sort()
     save_blob(folder, "suggest_keys", [key for key, _, _ in keys])
     save(folder, "suggest_entry", np.array([number for _, number, _ in keys], np.int32))
     save(folder, "suggest_place", np.array([place for _, _, place in keys], np.int32))
     save(folder, "suggest_weight", np.array([_weight(entry) for entry in entries], np.float32))
     save_blob(folder, "suggest_entries", [msgspec.msgpack.encode(entry) for entry in entries])
-
-
-def _entries(records: Records) -> Iterator[Entry]:
-    for number, (record, sections) in enumerate(records):
-        article = record.article
-        yield Entry(article.title, SuggestionKind.TITLE, number, "")
-        for question in article.questions:
-            yield Entry(question, SuggestionKind.QUESTION, number, "")
-        if article.kind is Kind.FAQ:
-            for section in sections:
-                if section.anchor:
-                    yield Entry(section.heading, SuggestionKind.QUESTION, number, section.anchor)
 
 
 def _weight(entry: Entry) -> float:

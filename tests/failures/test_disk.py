@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -62,13 +63,15 @@ def test_a_full_disk_found_by_a_helping_process_is_told_as_well(tmp_path: Path) 
     limited: set[int] = set()
 
     def limit_helpers(step: str, done: int, total: int) -> None:
-        if step == "writing" and done == total:
-            limited.update(helpers())
-            for helper in limited:
+        if step == "writing":
+            for helper in helpers() - limited:
                 resource.prlimit(helper, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+                limited.add(helper)
 
-    numbers = range(POOL_FROM)
-    files = {f"en/a{n}.md": f"# Parrot {n}\n\nIt speaks {n} words.\n" for n in numbers}
+    files = {
+        f"{locale}/a{n}.md": f"# Parrot {n}\n\nIt speaks {n} words.\n"
+        for locale, n in product(("en", "ja"), range(4 * POOL_FROM))
+    }
     root, var = write(tmp_path / "many", files), tmp_path / "var"
     with pytest.raises(IndexNotWritable, match="File too large"):
         index(root, var, processes=2, progress=limit_helpers)

@@ -1,0 +1,203 @@
+"""Term vectors: all that one article gives to a snapshot, in arrays: compiling never cuts words again.
+
+The indexer stores them with the article's first document; `compile` joins them. Terms, readings and written
+forms are numbers into the article's own lists; rows are its sections, from 0. Arrays are little-endian bytes,
+because that is read a hundred times faster than as many numbers of MessagePack.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Raw, Struct
+
+from kb.index import grams, schema
+from kb.index.records import Analysed, field_tokens, headings_texts, labels_text, records_of
+from kb.index.snapshot import Card, Passage
+from kb.index.suggestions import Entry, entries_of, keys_of
+from kb.model import Article
+from kb.text.analyze import Analysis, Token
+from kb.text.normalize import fold
+
+Numbers = npt.NDArray[np.int32]
+
+
+class Vectors(Struct, frozen=True, array_like=True):
+    """One article. Shapes: `S` sections, `Q` lines of `questions`, `F` scored fields."""
+
+    key: str
+    article: Raw
+    """The `Article` in MessagePack."""
+    card: Card
+    """Its `title_terms` are numbers into `terms`."""
+    passages: tuple[bytes, ...]
+    """S `Passage`s in MessagePack."""
+    terms: tuple[str, ...]
+    counts: bytes
+    """int32 (n, 4): field, section, term, how often."""
+    lengths: bytes
+    """int32 (F, S): terms of each field."""
+    asked: bytes
+    """int32 (n, 3): line of `questions`, term, how often."""
+    asked_lengths: bytes
+    """int32 (Q,)."""
+    gram_codes: bytes
+    """uint64 (n,), ascending within a section."""
+    gram_rows: bytes
+    """int32 (n,)."""
+    gram_counts: bytes
+    """float32 (n,): how often, weighted by field (`GRAM_BOOSTS`)."""
+    forward: bytes
+    """int32 (n, 3): term, start and end in the passage's text, in order."""
+    forward_lengths: bytes
+    """int32 (S,)."""
+    readings: tuple[str, ...]
+    read_as: bytes
+    """int32 (n, 2): reading, term."""
+    forms: tuple[str, ...]
+    written: bytes
+    """int32 (n, 3): term, form, how often."""
+    entries: tuple[Entry, ...]
+    """Suggestions; their `article` is 0."""
+    keys: tuple[tuple[bytes, int, int], ...]
+    """Key, entry, place."""
+
+
+def vectors_of(article: Article) -> Vectors:
+    """Cut an article into words and count them."""
+    record, sections = analysed = records_of(article)
+    numbers: dict[str, int] = {}
+    for analysis in _analyses(analysed):
+        for token in analysis.tokens:
+            numbers.setdefault(token.term, len(numbers))
+    fields = [[field_tokens(name, record, section) for section in sections] for name in schema.FIELDS]
+    readings, read_as = _readings(numbers, analysed)
+    forms, written = _written(numbers, article, analysed)
+    codes, rows, counts = _grams(analysed)
+    entries = tuple(entries_of(article))
+    keys = [(key.encode(), n, place) for n, entry in enumerate(entries) for key, place in keys_of(entry.text)]
+    return Vectors(
+        key=article.key,
+        article=Raw(schema.encode(article)),
+        card=_card(article, record.title.tokens, numbers),
+        passages=tuple(schema.encode(Passage(s.anchor, s.heading, s.text)) for s in sections),
+        terms=tuple(numbers),
+        counts=_table((f, *each) for f, rows in enumerate(fields) for each in _counted(numbers, rows)),
+        lengths=_table(map(len, rows) for rows in fields),
+        asked=_table(_counted(numbers, [line.tokens for line in record.questions])),
+        asked_lengths=_table([len(line.tokens)] for line in record.questions),
+        gram_codes=codes.tobytes(),
+        gram_rows=rows.tobytes(),
+        gram_counts=counts.tobytes(),
+        forward=_table((numbers[t.term], t.start, t.end) for s in sections for t in s.body.tokens),
+        forward_lengths=_table([len(section.body.tokens)] for section in sections),
+        readings=readings,
+        read_as=read_as,
+        forms=forms,
+        written=written,
+        entries=entries,
+        keys=tuple(keys),
+    )
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Vectors).decode
+
+
+def terms_by_field(vectors: Vectors) -> list[dict[str, list[str]]]:
+    """What Whoosh is given: of each section the terms of each field, as often as they occur."""
+    found: list[dict[str, list[str]]] = [{} for _ in vectors.passages]
+    names = list(schema.FIELDS)
+    for field, section, term, count in numbers_of(vectors.counts, 4).tolist():
+        found[section].setdefault(names[field], []).extend([vectors.terms[term]] * count)
+    return found
+
+
+def numbers_of(table: bytes, columns: int) -> Numbers:
+    """An int32 table from its bytes."""
+    return np.frombuffer(table, np.int32).reshape(-1, columns)
+
+
+def _table(rows: Iterable[Iterable[int]]) -> bytes:
+    return np.fromiter((n for row in rows for n in row), np.int32).tobytes()
+
+
+def _analyses(analysed: Analysed) -> list[Analysis]:
+    record, sections = analysed
+    parts = [each for section in sections for each in (section.headings, section.body)]
+    return [record.title, record.tags, *record.questions, *parts]
+
+
+def _counted(numbers: dict[str, int], rows: Sequence[Sequence[Token]]) -> Iterable[tuple[int, int, int]]:
+    """(row, term, how often)."""
+    for row, tokens in enumerate(rows):
+        for term, count in Counter(token.term for token in tokens).items():
+            yield row, numbers[term], count
+
+
+def _readings(numbers: dict[str, int], analysed: Analysed) -> tuple[tuple[str, ...], bytes]:
+    """Which terms a kana spelling may stand for: かいやく → 解約."""
+    pairs = {(t.reading, numbers[t.term]) for a in _analyses(analysed) for t in a.tokens if t.reading}
+    spelled = {reading: number for number, reading in enumerate(sorted({reading for reading, _ in pairs}))}
+    return tuple(spelled), _table(sorted((spelled[reading], term) for reading, term in pairs))
+
+
+def _written(numbers: dict[str, int], article: Article, analysed: Analysed) -> tuple[tuple[str, ...], bytes]:
+    """The ways in which each term is written: パスワード for ぱすわーど."""
+    record, sections = analysed
+    texts = [(article.title, record.title), (labels_text(article), record.tags)]
+    texts += zip(article.questions, record.questions, strict=True)
+    texts += zip(headings_texts(article), (section.headings for section in sections), strict=True)
+    texts += [(section.text, section.body) for section in sections]
+    counted = Counter((t.term, text[t.start : t.end]) for text, a in texts for t in a.tokens)
+    forms = {form: number for number, form in enumerate(dict.fromkeys(form for _, form in counted))}
+    return tuple(forms), _table((numbers[term], forms[form], n) for (term, form), n in counted.items())
+
+
+def _grams(analysed: Analysed) -> tuple[npt.NDArray[np.uint64], Numbers, npt.NDArray[np.float32]]:
+    """Codes, sections and weighted counts of n-grams: counts are summed over fields, then saturate once."""
+    codes, rows, weights = [], [], []
+    for boost, texts, spoken in _gram_sources(analysed):
+        folded = [fold(text).text for text in texts]
+        for code, row in (grams.bigrams(folded), grams.readings(spoken), grams.fourgrams(folded)):
+            codes.append(code)
+            rows.append(row)
+            weights.append(np.full(len(code), boost, np.float32))
+    code, row, weight = np.concatenate(codes), np.concatenate(rows), np.concatenate(weights)
+    order = np.lexsort((code, row))
+    code, row, weight = code[order], row[order], weight[order]
+    new = np.ones(len(code), bool)
+    new[1:] = (code[1:] != code[:-1]) | (row[1:] != row[:-1])
+    first = np.flatnonzero(new)
+    return code[first], row[first], np.add.reduceat(weight, first) if len(first) else weight
+
+
+def _gram_sources(analysed: Analysed) -> Iterable[tuple[float, list[str], list[str]]]:
+    """(boost, text of each section, reading of each section) a field."""
+    record, sections = analysed
+    article, boosts, later = record.article, schema.GRAM_BOOSTS, [""] * (len(sections) - 1)
+    yield boosts["title"], [article.title] * len(sections), [record.title.reading] * len(sections)
+    spoken = " ".join(line.reading for line in record.questions)
+    yield boosts["questions"], [" ".join(article.questions), *later], [spoken, *later]
+    yield boosts["headings"], [s.heading for s in sections], [s.headings.reading for s in sections]
+    yield boosts["body"], [s.text for s in sections], [s.body.reading for s in sections]
+
+
+def _card(article: Article, title: Sequence[Token], numbers: dict[str, int]) -> Card:
+    return Card(
+        article.locale,
+        article.id,
+        article.title,
+        article.kind,
+        article.category,
+        article.tags,
+        article.products,
+        article.audience,
+        article.updated.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        tuple(numbers[token.term] for token in title),
+        tuple((token.start, token.end) for token in title),
+    )
