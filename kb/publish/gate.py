@@ -7,10 +7,17 @@ the live generation, by whatever id it had there, and is not in the new one. Wha
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
+import msgspec
+from msgspec import Struct
+
+import kb
 from kb.errors import BadParameter, IndexDamaged
 from kb.evaluate import GOLDEN_RANK, Judged, Rank, golden, ranks
 from kb.explain import Explanation, Part, explain
@@ -24,17 +31,75 @@ from kb.text.normalize import clean_query
 LOSS = "golden-loss"
 
 
-def compare(tree: Tree, new: Generation, live: Generation | None) -> Golden:
-    """The golden queries before and after; without a live generation nothing can be lost."""
+def compare(tree: Tree, new: Generation, live: Generation | None, kept: Path | None = None) -> Golden:
+    """The golden queries before and after; without a live generation nothing can be lost.
+
+    `kept`: file of the ranks that were found last; those of the live generation are not asked for again.
+    """
     asked = [each for each in golden(tree) if _answerable(each, new)]
     after = ranks(new, asked)
     held = sum(map(_holds, after))
+    known = _read(kept, live) if kept and live else {}
+    if kept:
+        _write(kept, new, after)
     if live is None:
         return Golden(queries=len(asked), held=held)
-    before = ranks(live, [_as_before(each, new.moved, live) for each in asked])
+    before = _before([_as_before(each, new.moved, live) for each in asked], live, known)
     lost = [(then, now) for then, now in zip(before, after, strict=True) if _holds(then) and not _holds(now)]
     findings = tuple(_finding(tree, new, live, now, then.rank) for then, now in lost)
     return Golden(queries=len(asked), held_before=sum(map(_holds, before)), held=held, lost=findings)
+
+
+# The ranks that were found last
+
+
+class _Ranks(Struct, frozen=True):
+    """What one generation gave, by the code that asked."""
+
+    generation: str
+    code: str
+    ranks: dict[str, int]
+
+
+def _before(asked: Sequence[Judged], live: Generation, known: Mapping[str, int]) -> list[Rank]:
+    found = iter(ranks(live, [each for each in asked if _key(each) not in known]))
+    return [
+        Rank(judged=each, rank=known[_key(each)], gains=()) if _key(each) in known else next(found)
+        for each in asked
+    ]
+
+
+def _key(judged: Judged) -> str:
+    return "\0".join((judged.locale, judged.audience, judged.query, *sorted(judged.articles)))
+
+
+def _read(file: Path, live: Generation) -> dict[str, int]:
+    with suppress(OSError, msgspec.MsgspecError):
+        last = msgspec.msgpack.decode(file.read_bytes(), type=_Ranks)
+        if (last.generation, last.code) == (_named(live), _code()):
+            return last.ranks
+    return {}
+
+
+def _write(file: Path, new: Generation, found: Iterable[Rank]) -> None:
+    last = _Ranks(_named(new), _code(), {_key(each.judged): each.rank for each in found})
+    with suppress(OSError):
+        beside = file.with_suffix(".new")
+        beside.write_bytes(msgspec.msgpack.encode(last))
+        beside.replace(file)
+
+
+def _named(generation: Generation) -> str:
+    """A folder's name alone may come again, after a state folder was emptied."""
+    return f"{generation.folder} {generation.created.isoformat()}"
+
+
+@cache
+def _code() -> str:
+    """Digest of the program as it stands: another one may rank otherwise."""
+    files = sorted(Path(kb.__file__).parent.rglob("*.py"))
+    stamps = [(each.name, status.st_size, status.st_mtime_ns) for each in files for status in (each.stat(),)]
+    return hashlib.sha256(repr(stamps).encode()).hexdigest()
 
 
 def _holds(rank: Rank) -> bool:

@@ -199,7 +199,7 @@ def _go_live(run: _Run, prepared: indexer.Prepared, tree: Tree | None) -> None:
                removed=summary.removed)  # fmt: skip
     new = prepared.open()
     with run.step("gate"):
-        run.update(golden=_gate(run.order, tree, new, None if summary.unchanged else previous))
+        run.update(golden=_gate(run, tree, new, None if summary.unchanged else previous))
         if run.order.gates and run.status.golden.lost and not run.status.golden.accepted:
             raise Blocked(run.status.golden.lost)
     with run.step("smoke"):
@@ -214,12 +214,15 @@ def _go_live(run: _Run, prepared: indexer.Prepared, tree: Tree | None) -> None:
         file.write_bytes(msgspec.json.encode(_made(run.order, run.status.commit)))
 
 
-def _gate(order: Order, tree: Tree | None, new: Generation, previous: Generation | None) -> Golden:
+def _gate(run: _Run, tree: Tree | None, new: Generation, previous: Generation | None) -> Golden:
+    ranks = statuses.folder(run.var) / "golden.msgpack"
     if tree is None:
         shown = Tree(root="", site=new.site, articles=tuple(new.articles()))
-        return replace(gate.compare(shown, new, previous), accepted="went back to what was live before")
-    compared = gate.compare(tree, new, previous)
-    return replace(compared, accepted=order.accept_loss) if compared.lost else compared
+        return replace(
+            gate.compare(shown, new, previous, ranks), accepted="went back to what was live before"
+        )
+    compared = gate.compare(tree, new, previous, ranks)
+    return replace(compared, accepted=run.order.accept_loss) if compared.lost else compared
 
 
 def _report(run: _Run, tree: Tree, told: tuple[Finding, ...]) -> None:

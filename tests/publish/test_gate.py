@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from kb.publish import status as statuses
 
@@ -113,3 +114,26 @@ def test_going_back_tells_of_losses_and_is_not_held_up(repository, publishing):
 def test_status_can_be_read_by_programs(publishing):
     status = publishing()
     assert msgspec.json.decode(msgspec.json.encode(status), type=statuses.Status) == status
+
+
+@pytest.mark.parametrize("kept", ["forgotten", "damaged", "as it was left"])
+def test_a_loss_is_found_by_the_ranks_kept_from_the_last_publish_and_without_them(
+    repository, var, publishing, kept: str
+):
+    repository.commit({"en/parrot.md": "---\ngolden: [parrot]\n---\n# Parrot\n\nThe parrot talks.\n"})
+    publishing()
+    ranks = var / "publish" / "golden.msgpack"
+    if kept == "forgotten":
+        ranks.unlink()
+    elif kept == "damaged":
+        ranks.write_bytes(b"\x93nothing")
+    others = {f"en/p/{n}.md": f"# Parrot {n}\n\nparrot parrot\n" for n in range(4)}
+    repository.commit(
+        {
+            **others,
+            "en/parrot.md": "---\ngolden: [parrot]\n---\n# Bird\n\nA bird, a parrot, that talks to all the others.\n",
+        }
+    )
+    status = publishing()
+    assert (status.state, [each.code for each in status.findings]) == ("blocked", ["golden-loss"])
+    assert status.golden.held_before == 1
