@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-import limits
 from msgspec import Struct
 
 from kb.errors import BadSetting
@@ -208,6 +207,8 @@ def _level(text: str) -> str:
 def _rate(text: str) -> str:
     if text.lower() == "off":
         return ""
+    import limits  # the commands do without its 0.1 s
+
     try:
         rates = limits.parse_many(text)
     except ValueError:
