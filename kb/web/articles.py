@@ -104,7 +104,8 @@ class ArticlePage(Page):
         return {
             "category": card_of(self.pages, shelf, article.category, 0) if article.category else None,
             "related": [
-                present.related_item(each, self.prefix) for each in related(shelf.snapshot, number, 5)
+                (present.related_item(each, self.prefix), _spoken(each.terms))
+                for each in related(shelf.snapshot, number, 5)
             ],
             "before": present.link(before, self.prefix),
             "after": present.link(after, self.prefix),
@@ -133,6 +134,12 @@ class ArticlePage(Page):
             way.append((category.title, root + category.url.removeprefix(self.prefix)))
         place = root + article_url(article.locale, article.id)
         return [described(article, place), breadcrumbs([*way, (article.title, place)])]
+
+
+def _spoken(terms: tuple[str, ...]) -> list[str]:
+    """Shared words that say something by themselves: of Wi, Fi and Wi-Fi the last alone."""
+    whole = [each for each in terms if len(each) > 2 or not each.isascii()]
+    return [each for each in whole if not any(each != other and each in other for other in whole)]
 
 
 def _older(locale: str) -> str:

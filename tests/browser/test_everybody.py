@@ -28,7 +28,7 @@ PAGES = (
 
 def found(page) -> list[str]:
     """What axe-core calls serious or critical, with the elements."""
-    violations = axe.Axe().run(page).response["violations"]
+    violations = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{each['id']}: {[node['html'][:120] for node in each['nodes']]}"
         for each in violations
@@ -36,10 +36,7 @@ def found(page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("locale", "width", "scheme"),
-    [("ja", 320, "light"), ("en", 1280, "dark"), ("ja", 3840, "dark"), ("en", 320, "light")],
-)
+@pytest.mark.parametrize(("locale", "width", "scheme"), [("ja", 320, "light"), ("en", 1280, "dark")])
 def test_no_page_keeps_anybody_out_or_moves_under_their_hand(
     reader, center, complaints, locale, width, scheme
 ):
@@ -48,9 +45,22 @@ def test_no_page_keeps_anybody_out_or_moves_under_their_hand(
         page.goto(center.url + path.format(locale))
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert page.evaluate(MOVED) == 0, path
-        if width in (320, 1280):
-            assert found(page) == [], path
+        assert found(page) == [], path
     complaints.clear()  # of the page that is not there
+
+
+@pytest.mark.parametrize("width", [320, 3840])
+def test_no_page_is_wider_than_the_screen(reader, center, width):
+    page = reader("/en/", width=width, java_script_enabled=False)
+    for path in (
+        "/en/search?q=refund",
+        "/en/search?q=" + "a" * 300,
+        "/ja/articles/home/attack",
+        "/en/contact",
+    ):
+        page.goto(center.url + path)
+        assert page.locator("html").bounding_box()["width"] <= width, path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
 def test_what_opens_over_a_page_keeps_nobody_out(reader, shop, center):
@@ -66,9 +76,8 @@ def test_what_opens_over_a_page_keeps_nobody_out(reader, shop, center):
     assert found(page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_widget_keeps_nobody_out(new_context, shop, center, scheme):
-    page = new_context(color_scheme=scheme, bypass_csp=True).new_page()
+def test_the_widget_keeps_nobody_out_by_day_and_by_night(new_context, shop, center):
+    page = new_context(color_scheme="dark").new_page()
     page.goto(f"{shop}/?at={center.url}&locale=ja")
     page.get_by_role("button", name="ヘルプ").click()
     dialog = page.get_by_role("dialog")
@@ -78,6 +87,7 @@ def test_the_widget_keeps_nobody_out(new_context, shop, center, scheme):
     dialog.get_by_role("link", name="返金について").click()
     expect(dialog.get_by_role("button", name="いいえ")).to_be_visible()
     assert found(page) == []
+    page.emulate_media(color_scheme="light")
     dialog.get_by_role("button", name="いいえ").click()
     dialog.get_by_role("button", name="お問い合わせ").last.click()
     expect(dialog.get_by_label("件名")).to_be_visible()

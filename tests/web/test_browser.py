@@ -1,4 +1,4 @@
-"""A reader with a phone, in a real browser."""
+"""A reader with a phone, in a real browser; `tests/browser` has every page of customers and agents."""
 
 from __future__ import annotations
 
@@ -69,26 +69,3 @@ def test_a_reader_searches_and_opens_the_right_section(site, page):
     page.get_by_role("navigation", name="言語").get_by_role("link", name="English").click()
     sync_api.expect(page.get_by_role("heading", level=1)).to_have_text("When you get your refund")
     assert problems == []
-
-
-def test_no_page_is_wider_than_the_screen(site, page):
-    for path in (
-        "/ja/",
-        "/ja/search?q=返金",
-        "/ja/search?q=" + "a" * 300,
-        "/ja/articles/returns/refund",
-        "/ja/contact",
-        "/ja/nope",
-    ):
-        page.goto(site + path)
-        wide = page.locator("html").bounding_box()
-        assert wide
-        assert wide["width"] <= page.viewport_size["width"]
-
-
-def test_the_keyboard_reaches_the_content_first(site, page):
-    page.goto(f"{site}/ja/articles/returns/refund")
-    page.keyboard.press("Tab")
-    sync_api.expect(page.get_by_role("link", name="本文へ移動")).to_be_focused()
-    page.keyboard.press("Enter")
-    sync_api.expect(page.locator("#main")).to_be_focused()

@@ -87,7 +87,7 @@ const root = el("div", { id: "kb-help-root" });
 const shadow = root.attachShadow({ mode: "open" });
 const stage = el("div", { class: "stage" });
 const title = el("h2", { tabindex: "-1" });
-const back = el("button", { class: "icon", type: "button", "aria-label": words["widget.back"], hidden: true, onclick: () => show("search") }, "‹");
+const back = el("button", { class: "icon", type: "button", "aria-label": words["widget.back"], hidden: true, onclick: () => show("search") }, "←");
 const shut = el("button", { class: "icon", type: "button", "aria-label": words["ticket.close"], onclick: () => close() }, "×");
 const panel = el("section", { class: "panel", role: "dialog", "aria-label": words["widget.title"], hidden: true },
   el("header", {}, back, title, shut), stage);
@@ -237,6 +237,7 @@ const control = (kind, name, more) => el(kind, { id: name, name, "aria-described
 const form = el("form", { novalidate: true },
   field("subject", control("input", "subject", { maxlength: "200", required: true }), words["ticket.subject.hint"]),
   field("body", control("textarea", "body", { rows: "5", required: true }), words["ticket.body.hint"]),
+  el("p", { class: "hint proposed", hidden: true }, words["ticket.proposed"]),
   el("ol", { class: "hits", "aria-label": words["ticket.proposed"] }),
   field("email", control("input", "email", { type: "email", autocomplete: "email" }), words["ticket.email.hint"]),
   el("p", { class: "status wrong", role: "alert" }),
@@ -259,6 +260,7 @@ async function propose() {
   try {
     const { hits, suggestion_id } = await call("/tickets/suggest", draft);
     suggestion = suggestion_id;
+    form.querySelector(".proposed").hidden = !hits.length;
     form.querySelector("ol").replaceChildren(...hits.map((hit, place) => el("li", {}, el("button", {
       type: "button",
       onclick() {
@@ -282,6 +284,7 @@ form.addEventListener("submit", async (event) => {
     const { id } = await call("/tickets", { subject: subject.value, body: body.value, email: email.value, locale, suggestion_id: suggestion }, { "Idempotency-Key": key });
     views.sent.replaceChildren(el("p", {}, words["ticket.sent.number"]), el("p", { class: "number" }, id), el("p", {}, words["ticket.sent.hint"]));
     form.reset();
+    form.querySelector(".proposed").hidden = true;
     form.querySelector("ol").replaceChildren();
     [key, suggestion, begun] = [newName(), "", false];
     show("sent", words["ticket.sent"]);
