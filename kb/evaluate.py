@@ -188,8 +188,10 @@ def ranks(
             raise EvaluationError(f"{each.query!r}: there is no index of locale {each.locale!r}")
         text = clean_query(each.query[:MAX_QUERY])
         snapshot = generation.snapshot(each.locale, each.audience)
-        hits = search(snapshot, Query(text=text, limit=50), generation.pinned(each.locale, text)).hits
-        gains = [each.articles.get(hit.card.id, 0.0) for hit in hits]
+        # the first fifty are there whatever the page; excerpts of fifty hits would take most of the time
+        numbers = search(snapshot, Query(text=text, limit=1), generation.pinned(each.locale, text)).first
+        relevant = {snapshot.find_article(name): gain for name, gain in each.articles.items()}
+        gains = [relevant.get(number, 0.0) for number in numbers]
         rank = next((place for place, gain in enumerate(gains, 1) if gain > 0), 0)
         found.append(Rank(judged=each, rank=rank, gains=tuple(gains[:DEPTH])))
         if progress:

@@ -71,7 +71,7 @@ def over_time(
         if value is not None
     )
     inside = _grid(top, unit) + plot + dots + _names(places)
-    return _chart(title, text, inside, HEIGHT + BASE)
+    return _chart(title, text, inside, HEIGHT + BASE, "chart over-time")
 
 
 def stacked(
@@ -93,7 +93,9 @@ def stacked(
                     "rect", told, look=look, x=_percent(width * (place + 0.15)), y=f"{y:.2f}",
                     width=_percent(width * 0.7), height=f"{max(height - 1, 0.5):.2f}",
                 ))  # fmt: skip
-    return _chart(title, text, _grid(top, "") + _joined(parts) + _names(places), HEIGHT + BASE)
+    return _chart(
+        title, text, _grid(top, "") + _joined(parts) + _names(places), HEIGHT + BASE, "chart over-time"
+    )
 
 
 def bars(title: str, text: str, rows: Sequence[tuple[str, str, int]]) -> Markup:
@@ -104,7 +106,7 @@ def bars(title: str, text: str, rows: Sequence[tuple[str, str, int]]) -> Markup:
         y = place * ROW
         parts += (
             _element("text", name, x="0", y=y + 13),
-            _element("text", f"{count:,}", look="number", x="100%", y=y + 13),
+            _element("text", f"{count:,}", look="count", x="100%", y=y + 13),
             _element("rect", look="track", x="0", y=y + 18, width="100%", height=9),
             _element("rect", look=look, x="0", y=y + 18, width=_percent(100 * count / most), height=9),
         )
@@ -122,12 +124,12 @@ def rounded_up(value: float) -> float:
 # ---------------------------------------------------------------- parts
 
 
-def _chart(title: str, text: str, inside: Markup, height: int) -> Markup:
+def _chart(title: str, text: str, inside: Markup, height: int, look: str = "chart") -> Markup:
     number = next(_numbers)
     named = [f"chart-{number}-{part}" for part in ("title", "text")]
     head = _element("title", title, id=named[0]) + _element("desc", text, id=named[1])
     return _element(
-        "svg", head + inside, look="chart", role="img", aria_labelledby=" ".join(named), width="100%",
+        "svg", head + inside, look=look, role="img", aria_labelledby=" ".join(named), width="100%",
         height=height,
     )  # fmt: skip
 
@@ -196,9 +198,8 @@ def _grid(top: float, unit: str) -> Markup:
     for step in range(_TICKS + 1):
         y = HEIGHT - HEIGHT * step / _TICKS
         lines.append(_element("line", look="grid", x1="0", x2="100%", y1=f"{y:.1f}", y2=f"{y:.1f}"))
-        if step:
-            label = f"{number(top * step / _TICKS)}{unit}"
-            lines.append(_element("text", label, look="tick", x="0", y=f"{y + 12:.1f}"))
+        label = f"{number(top * step / _TICKS)}{unit}"
+        lines.append(_element("text", label, look="tick", x=-8, y=f"{y + 4:.1f}"))
     return _joined(lines)
 
 

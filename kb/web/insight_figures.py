@@ -188,7 +188,7 @@ def speed_chart(t: Texts, figures: Figures) -> Markup:
         Line(t("insights.median"), [each.p50 for each in figures.speeds], "p50"),
         Line(t("insights.p_slow"), [each.p95 for each in figures.speeds], "p95"),
     ]
-    top = charts.rounded_up(max((value for line in lines for value in line.values if value), default=0))
+    top = charts.rounded_up(max((value for line in lines for value in line.values if value), default=0) * 1.1)
     names = week_names(t, figures.report)
     return charts.over_time(
         t("insights.speed.title"), t("insights.speed.desc"), names, None, lines, top, " ms"
