@@ -25,7 +25,6 @@ from datetime import UTC, datetime
 from itertools import count, islice, product
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from kb.content.redirects import declared
@@ -34,8 +33,10 @@ from kb.index import durable, kept, store
 from kb.index import generation as generations
 from kb.index.changes import Changes, compare, gone_of, indexable, name_of, next_change_of
 from kb.index.compile import compile_snapshot
-from kb.index.generation import Generation, Media, SiteState, locale_folder
+from kb.index.generation import Generation
+from kb.index.layout import locale_folder
 from kb.index.snapshot import Snapshot
+from kb.index.state import Media, SiteState, write_state
 from kb.index.vectors import Vectors, decode, encode, vectors_of
 from kb.model import Article, Audience, Past, Tree
 from kb.processes import Helpers, pool
@@ -80,6 +81,8 @@ class Job(Struct, frozen=True, kw_only=True):
     folder: str
     locales: tuple[str, ...]
     changes: Changes
+    public: frozenset[str]
+    """Keys of the articles that anyone may see."""
     media: Media
     past: Past
     next_change: datetime | None
@@ -168,6 +171,7 @@ def prepare(
                 folder=previous.folder if previous and unchanged else store.free_folder(var, name),
                 locales=tuple(sorted({*tree.site.locales, *(article.locale for article in wanted)})),
                 changes=changes,
+                public=frozenset(each.key for each in wanted if each.audience is Audience.PUBLIC),
                 media=media,
                 past=past,
                 next_change=following,
@@ -366,9 +370,6 @@ def _encoded_vectors(article: Article) -> bytes:
 
 
 def _describe(job: Job) -> None:
-    media = {
-        audience: {p: e for p, e in job.media.items() if e.audience is audience} for audience in Audience
-    }
     state = SiteState(
         site=job.tree.site,
         locales=job.locales,
@@ -376,11 +377,9 @@ def _describe(job: Job) -> None:
         moved=job.past.moved,
         next_change=job.next_change,
         synonyms=cut_groups(job.tree.synonyms),
-        media=media[Audience.PUBLIC],
+        media=job.media,
     )
-    generations.site_file(job.var, job.folder).write_bytes(msgspec.json.encode(state))
-    agents = generations.agents_media_file(job.var, job.folder)
-    agents.write_bytes(msgspec.json.encode(media[Audience.AGENT]))
+    write_state(job.var, job.folder, state, job.public)
 
 
 def compile_locale(var: Path, folder: str, locale: str) -> None:

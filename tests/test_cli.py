@@ -21,7 +21,8 @@ from trees import SHOP, folders, found, index, live, write
 
 from kb.cli import main
 from kb.errors import IndexMissing
-from kb.index.generation import live_folder, locale_folder
+from kb.index.generation import live_folder
+from kb.index.layout import locale_folder
 from kb.model import Audience
 
 KB = [sys.executable, "-m", "kb"]

@@ -29,7 +29,8 @@ from whoosh import index as whoosh_index
 
 from kb.content.tree import read_tree
 from kb.index import durable, store
-from kb.index.generation import LiveIndex, index_root, locale_folder, manifest_file
+from kb.index.generation import LiveIndex
+from kb.index.layout import index_root, locale_folder, manifest_file
 from kb.indexer import POOL_FROM, build, known_articles
 from kb.model import Audience
 
@@ -311,6 +312,20 @@ def test_what_an_agents_only_article_holds_is_never_below_the_public_index(root:
     index(root, var)
     assert holding(var / "index/agent", "okapi")
     assert holding(var / "index/public", "okapi") == []
+
+
+def test_neither_an_old_address_nor_a_pin_names_an_agents_only_article_below_the_public_index(
+    root: Path, var: Path
+) -> None:
+    pins = "pinned:\n  - {query: bird, locale: en, articles: [shipping, agents/okapi]}\n"
+    write(
+        root, {"kb.yml": SITE + pins, "en/agents/okapi.md": "---\nredirect_from: [zoo/okapi]\n---\n# Tall\n"}
+    )
+    write(root, {"en/shipping.md": "---\nredirect_from: [overseas]\n---\n# Shipping overseas\n\nBy sea.\n"})
+    index(root, var)
+    assert holding(var / "index/public", "okapi") == []
+    assert live(var).moved == {"en/zoo/okapi": "en/agents/okapi", "en/overseas": "en/shipping"}
+    assert live(var).pinned("en", "bird") == ("shipping", "agents/okapi")
 
 
 def test_an_article_that_becomes_public_is_found_by_all(root: Path, var: Path, tmp_path: Path) -> None:

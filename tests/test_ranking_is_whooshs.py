@@ -20,7 +20,8 @@ from whoosh.searching import Searcher
 
 from kb.index.compile import quantised
 from kb.index.durable import Weighting
-from kb.index.generation import live_folder, locale_folder
+from kb.index.generation import live_folder
+from kb.index.layout import locale_folder
 from kb.index.schema import FIELDS
 from kb.index.snapshot import Snapshot
 from kb.model import Audience

@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kb.errors import BadParameter
-from kb.index.generation import live_folder, locale_folder
+from kb.index.generation import live_folder
+from kb.index.layout import locale_folder
 from kb.index.snapshot import Snapshot
 from kb.model import Audience, Correction
 from kb.search import CORRECTED_SHARE, MAX_SECTIONS, Query, Results, search

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from kb.content.tree import read_tree
-from kb.index.generation import Generation, generation_folder, open_live
+from kb.index.generation import Generation, open_live
+from kb.index.layout import generation_folder
 from kb.indexer import Progress, Summary, build, known_articles
 from kb.model import Audience
 from kb.search import Query, search

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from kb.index.generation import Generation, Media
+from kb.index.generation import Generation
 from kb.index.schema import fingerprint
+from kb.index.state import Media
 from kb.model import Article, Audience, Past, Status, Tree
 
 

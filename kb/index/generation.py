@@ -6,7 +6,7 @@
         <locale>/whoosh/                  the durable index
         <locale>/snapshot/                arrays compiled from it
     var/index/agent/<folder>/             agents-only articles
-        media.json                        files that only agents may see
+        agents.json                       what else only agents may know of
         <locale>/whoosh/                  of agents-only articles
         <locale>/snapshot/                of both, with common statistics
     var/media/<sha256>                    files that articles show
@@ -30,13 +30,14 @@ from msgspec import Struct
 
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.index.blob import Blob
+from kb.index.layout import POINTER, index_root, locale_folder, manifest_file, media_folder
 from kb.index.schema import fingerprint
 from kb.index.snapshot import Snapshot
-from kb.model import Article, Audience, Site
+from kb.index.state import read_state
+from kb.model import Article, Audience
 from kb.text.normalize import fold
-from kb.text.synonyms import Member, Synonyms
+from kb.text.synonyms import Synonyms
 
-POINTER = "current"
 _FOLDER = re.compile(r"[0-9a-f]+-[0-9a-f]+(~\d+)?")
 """`<commit or digest of the tree>-<digest of the rest>`, and a number when one was made twice."""
 
@@ -60,75 +61,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """Of this manifest with an empty `sha256`."""
 
 
-class MediaEntry(Struct, frozen=True):
-    sha256: str
-    audience: Audience
-
-
-Media = dict[str, MediaEntry]
-"""By path below the root of the articles."""
-
-
-class SiteState(Struct, frozen=True, kw_only=True):
-    """What serving needs of the tree besides articles, in site.json."""
-
-    site: Site
-    locales: tuple[str, ...]
-    """Locales that have an index."""
-    gone: dict[str, str] = {}
-    """Titles of public articles that were archived or deleted, by key: they answer 410."""
-    moved: dict[str, str] = {}
-    """Keys that articles had before → the keys they have now: 301."""
-    next_change: datetime | None = None
-    """When `publish_at` or `unpublish_at` of some article next changes what is shown."""
-    synonyms: list[list[Member]] = []
-    """Groups, cut into terms."""
-    media: Media = {}
-    """Public ones; those for agents are in media.json beside the agents' index."""
-
-
 class MediaFile(Struct, frozen=True):
     file: Path
     audience: Audience
     sha256: str
-
-
-# ---------------------------------------------------------------- paths
-
-
-def index_root(var: Path) -> Path:
-    """Folder of all generations."""
-    return var / "index"
-
-
-def generation_folder(var: Path, folder: str, audience: Audience) -> Path:
-    """What one audience has of a generation."""
-    return index_root(var) / audience.value / folder
-
-
-def locale_folder(var: Path, folder: str, audience: Audience, locale: str) -> Path:
-    """The index of one audience and locale: `whoosh/` and `snapshot/`."""
-    return generation_folder(var, folder, audience) / locale
-
-
-def manifest_file(var: Path, folder: str) -> Path:
-    """The file that makes a generation whole."""
-    return generation_folder(var, folder, Audience.PUBLIC) / "manifest.json"
-
-
-def site_file(var: Path, folder: str) -> Path:
-    """A `SiteState`."""
-    return generation_folder(var, folder, Audience.PUBLIC) / "site.json"
-
-
-def agents_media_file(var: Path, folder: str) -> Path:
-    """`Media` that only agents may see."""
-    return generation_folder(var, folder, Audience.AGENT) / "media.json"
-
-
-def media_folder(var: Path) -> Path:
-    """Files that articles show, named by their SHA-256."""
-    return var / "media"
 
 
 # ---------------------------------------------------------------- check
@@ -217,19 +153,13 @@ def has_index(var: Path) -> bool:
 
 def public_keys(var: Path, folder: str) -> frozenset[str]:
     """Keys of the articles that a generation shows to everyone. Raises OSError and ValueError."""
-    state = msgspec.json.decode(site_file(var, folder).read_bytes(), type=SiteState)
+    state = read_state(var, folder)
     shown = ((each, locale_folder(var, folder, Audience.PUBLIC, each)) for each in state.locales)
     return frozenset(
         f"{locale}/{article.decode()}"
         for locale, here in shown
         for article in Blob(here / "snapshot", "article_ids")
     )
-
-
-def read_media(var: Path, folder: str) -> Media:
-    """All media of a generation. Raises OSError and ValueError."""
-    state = msgspec.json.decode(site_file(var, folder).read_bytes(), type=SiteState)
-    return state.media | msgspec.json.decode(agents_media_file(var, folder).read_bytes(), type=Media)
 
 
 class Generation:
@@ -244,7 +174,7 @@ class Generation:
         self.manifest = read_manifest(var, folder)
         verify(var, self.manifest, durable)
         try:
-            state = msgspec.json.decode(site_file(var, folder).read_bytes(), type=SiteState)
+            state = read_state(var, folder)
             synonyms = Synonyms(state.synonyms)
             self._snapshots = {
                 (locale, audience): Snapshot(
@@ -253,10 +183,9 @@ class Generation:
                 for locale in state.locales
                 for audience in Audience
             }
-            self._media = read_media(var, folder)
         except (OSError, ValueError) as error:
             raise IndexDamaged(self.manifest.generation, f"cannot be opened ({error})") from error
-        self._media_folder = media_folder(var)
+        self._media, self._media_folder = state.media, media_folder(var)
         self.site = state.site
         self.locales = state.locales
         self.gone = state.gone

@@ -16,14 +16,10 @@ from pathlib import Path
 import msgspec
 
 from kb.errors import IndexMissing
-from kb.index.generation import (
-    Manifest,
-    Media,
-    SiteState,
-    generation_folder,
-    manifest_file,
-)
+from kb.index.generation import Manifest
+from kb.index.layout import generation_folder, manifest_file
 from kb.index.schema import fingerprint
+from kb.index.state import SiteState, joined
 from kb.model import Audience
 
 KEEP = 5
@@ -81,14 +77,12 @@ def media(var: Path) -> set[str]:
     """Digests of the files that kept generations show. Raises OSError and ValueError."""
     shown: set[str] = set()
     for path in _all(var):
-        agents = (path / Audience.AGENT.value / "media.json").read_bytes()
-        both = _state(path).media | msgspec.json.decode(agents, type=Media)
-        shown |= {entry.sha256 for entry in both.values()}
+        shown |= {entry.sha256 for entry in _state(path).media.values()}
     return shown
 
 
 def _state(path: Path) -> SiteState:
-    return msgspec.json.decode((path / Audience.PUBLIC.value / "site.json").read_bytes(), type=SiteState)
+    return joined(path / Audience.PUBLIC.value / "site.json", path / Audience.AGENT.value / "agents.json")
 
 
 def _all(var: Path) -> list[Path]:

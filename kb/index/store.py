@@ -24,9 +24,10 @@ import msgspec
 
 from kb.errors import IndexDamaged, IndexLocked, IndexMismatch, IndexMissing, IndexNotWritable
 from kb.index import generation as generations
-from kb.index import kept
-from kb.index.generation import Manifest, Media, MediaEntry
+from kb.index import kept, layout
+from kb.index.generation import Manifest
 from kb.index.schema import fingerprint
+from kb.index.state import Media, MediaEntry, read_state
 from kb.model import Audience
 
 KEEP_SECONDS = 60
@@ -49,7 +50,7 @@ def locked(var: Path) -> Iterator[None]:
 
     Raises IndexLocked, IndexNotWritable.
     """
-    root = generations.index_root(var)
+    root = layout.index_root(var)
     with writable(var):
         make_folder(root)
         lock = (root / "lock").open("a")
@@ -98,15 +99,15 @@ def free_folder(var: Path, name: str) -> str:
 
 def folders(var: Path) -> set[str]:
     """Folders of all generations, whole or not."""
-    bases = [generations.generation_folder(var, "", audience) for audience in Audience]
+    bases = [layout.generation_folder(var, "", audience) for audience in Audience]
     return {path.name for base in bases if base.is_dir() for path in base.iterdir() if path.is_dir()}
 
 
 def remove(var: Path, folder: str) -> None:
     """Remove a generation, its manifest first: should this be interrupted, the next build goes on with it."""
-    generations.manifest_file(var, folder).unlink(missing_ok=True)
+    layout.manifest_file(var, folder).unlink(missing_ok=True)
     for audience in Audience:
-        shutil.rmtree(generations.generation_folder(var, folder, audience), ignore_errors=True)
+        shutil.rmtree(layout.generation_folder(var, folder, audience), ignore_errors=True)
 
 
 def is_live(var: Path, folder: str) -> bool:
@@ -122,9 +123,9 @@ def is_live(var: Path, folder: str) -> bool:
 
 def seal(var: Path, folder: str, name: str, commit: str, previous: Manifest | None) -> None:
     """Bring a generation to the disk whole, with its manifest; what `previous` shares was checked there."""
-    root = generations.index_root(var)
+    root = layout.index_root(var)
     known = {_inode(root / path): found for path, found in previous.files.items()} if previous else {}
-    places = [generations.generation_folder(var, folder, audience) for audience in Audience]
+    places = [layout.generation_folder(var, folder, audience) for audience in Audience]
     files = sorted(path for place in places for path in place.rglob("*") if path.is_file())
     sums = {
         str(file.relative_to(root)): known.get(_inode(file)) or generations.checksum(file) for file in files
@@ -133,7 +134,7 @@ def seal(var: Path, folder: str, name: str, commit: str, previous: Manifest | No
         generation=name, fingerprint=fingerprint(), created=datetime.now(UTC), commit=commit, files=sums
     )
     signed = msgspec.structs.replace(manifest, sha256=generations.self_sum(manifest))
-    file = generations.manifest_file(var, folder)
+    file = layout.manifest_file(var, folder)
     file.write_bytes(msgspec.json.encode(signed))
     inner = [path for place in places for path in place.rglob("*") if path.is_dir()]
     for path in [*files, file, *inner, *places, *(place.parent for place in places), root]:
@@ -142,11 +143,11 @@ def seal(var: Path, folder: str, name: str, commit: str, previous: Manifest | No
 
 def switch(var: Path, folder: str) -> None:
     """Make `folder` the live generation, atomically."""
-    root = generations.index_root(var)
-    beside = root / f"{generations.POINTER}.new"
+    root = layout.index_root(var)
+    beside = root / f"{layout.POINTER}.new"
     beside.write_text(folder + "\n", "utf-8")
     _sync(beside)
-    beside.replace(root / generations.POINTER)
+    beside.replace(root / layout.POINTER)
     _sync(root)
 
 
@@ -195,7 +196,7 @@ def prune(var: Path) -> None:
 
 def _made(var: Path) -> dict[str, float]:
     """When each whole generation was made, in seconds since 1970."""
-    files = {folder: generations.manifest_file(var, folder) for folder in folders(var)}
+    files = {folder: layout.manifest_file(var, folder) for folder in folders(var)}
     return {folder: file.stat().st_mtime for folder, file in files.items() if file.exists()}
 
 
@@ -213,7 +214,7 @@ def _shows_no_more(var: Path, folder: str, shown: frozenset[str]) -> bool:
 
 def store_media(root: Path, audiences: Mapping[str, Audience], var: Path) -> Media:
     """Copy files that articles show to var/media, named by content; those that are there stay."""
-    store = generations.media_folder(var)
+    store = layout.media_folder(var)
     make_folder(store)
     entries: Media = {}
     for path, audience in audiences.items():
@@ -242,12 +243,10 @@ def _copy(source: Path, store: Path) -> str:
 
 def _prune_media(var: Path) -> None:
     try:
-        shown = {
-            entry.sha256 for folder in _made(var) for entry in generations.read_media(var, folder).values()
-        }
+        shown = {entry.sha256 for folder in _made(var) for entry in read_state(var, folder).media.values()}
         shown |= kept.media(var)
     except (OSError, ValueError):
         return  # a damaged generation is kept: what it shows cannot be told
-    for file in generations.media_folder(var).iterdir():
+    for file in layout.media_folder(var).iterdir():
         if file.name not in shown and file.is_file():
             file.unlink()

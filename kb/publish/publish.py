@@ -31,7 +31,8 @@ from kb.content.findings import blocks
 from kb.content.tree import read_tree
 from kb.errors import IndexDamaged, IndexLocked, IndexMismatch, IndexMissing, KbError
 from kb.index import kept
-from kb.index.generation import Generation, SiteState, open_live
+from kb.index.generation import Generation, open_live
+from kb.index.state import SiteState
 from kb.model import Finding, Past, Severity, Tree
 from kb.publish import gate, reading
 from kb.publish import status as statuses

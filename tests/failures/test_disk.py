@@ -16,7 +16,7 @@ import pytest
 from trees import SHOP, answers, folders, helpers, index, live, write
 
 from kb.errors import IndexDamaged, IndexNotWritable
-from kb.index.generation import index_root
+from kb.index.layout import index_root
 from kb.indexer import POOL_FROM
 from kb.model import Audience
 

@@ -12,7 +12,7 @@ import pytest
 from trees import SHOP, answers, folders, index, live, write
 
 from failures.killed import build_with_helpers, count_calls, search_until_told
-from kb.index.generation import index_root, manifest_file
+from kb.index.layout import index_root, manifest_file
 from kb.indexer import POOL_FROM
 from kb.model import Audience
 

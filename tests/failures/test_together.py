@@ -15,7 +15,8 @@ import pytest
 from trees import SHOP, folders, found, index, live, write
 
 from kb.errors import IndexDamaged, IndexLocked
-from kb.index.generation import LiveIndex, generation_folder, index_root, live_folder
+from kb.index.generation import LiveIndex, live_folder
+from kb.index.layout import generation_folder, index_root
 from kb.model import Audience
 
 SWITCHES = 20

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from conftest import AGENTS_ONLY, AGENTS_WORDS, MINIATURE, Indexed, index, write
 
-from kb.index.generation import index_root, live_folder, locale_folder
+from kb.index.generation import live_folder
+from kb.index.layout import index_root, locale_folder
 from kb.index.snapshot import Snapshot
 from kb.model import Audience
 from kb.related import related

@@ -17,8 +17,8 @@ from kb import tokens
 from kb.cli import cli
 from kb.deflection import tables
 from kb.errors import BadParameter, KbError, StoreReadOnly, TokenNotFound
-from kb.signing import signing_secret
 from kb.roles import Role
+from kb.signing import signing_secret
 from kb.web import guard
 
 SECRET = "/ja/articles/agents/secret"
