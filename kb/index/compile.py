@@ -26,12 +26,12 @@ import numpy.typing as npt
 from msgspec import Struct
 from whoosh.util.numeric import byte_to_length, length_to_byte
 
-from kb.index import schema
+from kb.index import grams, schema
 from kb.index.blob import offsets, save, save_blob
 from kb.index.schema import GRAM_B, QUESTION_B
 from kb.index.snapshot import Meta
 from kb.index.suggestions import save_suggestions
-from kb.index.vectors import Vectors
+from kb.index.vectors import COUNT_BITS, ROW_BITS, Vectors
 from kb.text.kana import to_hiragana
 
 Wide = npt.NDArray[np.int64]
@@ -223,17 +223,16 @@ def _save_postings(folder: Path, name: str, parts: Sequence[_Postings], count: i
 
 
 def _compile_grams(folder: Path, joined: _Joined) -> None:
-    articles, rows = joined.articles, max(joined.sections, 1)
-    code = np.frombuffer(b"".join(each.gram_codes for each in articles), np.uint64)
-    row = np.frombuffer(b"".join(each.gram_rows for each in articles), np.int32)
-    row = row + joined.shift("gram_rows", 4, joined.section_offsets).astype(np.int32)
-    tf = np.frombuffer(b"".join(each.gram_counts for each in articles), np.float32)
-    # rows ascend, so sorting by code alone keeps them ascending within each
-    order = np.argsort(code, kind="stable")
-    code, row, tf = code[order], row[order], tf[order]
+    rows = max(joined.sections, 1)
+    packed = np.frombuffer(b"".join(each.grams for each in joined.articles), np.uint64)
+    packed = packed + (joined.shift("grams", 8, joined.section_offsets).astype(np.uint64) << COUNT_BITS)
+    packed.sort()
+    code = packed >> (COUNT_BITS + ROW_BITS)
+    row = ((packed >> COUNT_BITS) & np.uint64((1 << int(ROW_BITS)) - 1)).astype(np.int32)
+    tf = (packed & np.uint64(0xFF)).astype(np.float32) / 2
     first = np.flatnonzero(np.append(True, code[1:] != code[:-1])[: len(code)])
     df = np.diff(first, append=len(code))
-    kind = (code >> np.uint64(62)).astype(np.int64)
+    kind = (code >> np.uint64(grams.KIND_BIT)).astype(np.int64)
     length = np.bincount(kind * rows + row, tf, 3 * rows).reshape(3, rows)
     fullness = GRAM_B * length / np.maximum(length.mean(axis=1, keepdims=True), 1e-9)
     saturation = (schema.K1 * (1 - GRAM_B + fullness)).astype(np.float32)
@@ -273,18 +272,22 @@ def _compile_forms(folder: Path, joined: _Joined) -> None:
     """How each term is written, and every word in Latin script as written: what typos are compared with."""
     forms = _names([each.forms for each in joined.articles])
     own_term, own_form, count = joined.table("written", 3)
-    form = forms.number[own_form + joined.shift("written", 12, forms.first)]
-    pairs = _summed(joined.term("written", 3, own_term), form, count.astype(np.float64), len(forms.names))
-    written: list[list[tuple[str, int]]] = [[] for _ in joined.terms.names]
+    term, itself = joined.term("written", 3, own_term), own_form < 0
+    form = forms.number[(own_form + joined.shift("written", 12, forms.first))[~itself]]
+    other = _summed(term[~itself], form, count[~itself].astype(np.float64), len(forms.names))
+    same = np.bincount(term[itself], count[itself], len(joined.terms.names)).tolist()
+    written = [[(name, n)] if n else [] for name, n in zip(joined.terms.names, same, strict=True)]
+    for number, found, often in zip(
+        *(a.tolist() for a in (other.number, other.row, other.impact)), strict=True
+    ):
+        written[number].append((forms.names[found], often))
     spelled: dict[str, int] = {}
-    columns = (pairs.number.tolist(), pairs.row.tolist(), pairs.impact.tolist())
-    for term, number, often in zip(*columns, strict=True):
-        text = forms.names[number]
-        written[term].append((text, often))
-        # Wi-Fi as wifi
-        latin = _JOINTS.sub("", text).lower()
-        if latin.isascii() and latin.isalpha():
-            spelled[latin] = term
+    for number, found in enumerate(written):
+        for text, _ in found:
+            # Wi-Fi as wifi
+            latin = _JOINTS.sub("", text).lower()
+            if latin.isascii() and latin.isalpha():
+                spelled[latin] = number
     surfaces = [_surface(term, found) for term, found in zip(joined.terms.names, written, strict=True)]
     save_blob(folder, "surfaces", [surface.encode() for surface in surfaces])
     save_blob(folder, "spellings", [latin.encode() for latin in sorted(spelled)])

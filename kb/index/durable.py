@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from whoosh import fields, formats, scoring
+from whoosh import columns, fields, formats, scoring
 from whoosh import index as whoosh_index
 
 from kb.index import vectors
@@ -31,7 +31,7 @@ def schema() -> fields.Schema:
     return fields.Schema(
         key=fields.ID(unique=False, stored=True),
         ordinal=fields.STORED,
-        vectors=fields.STORED,
+        vectors=fields.COLUMN(columns.VarBytesColumn()),
         **scored,
     )
 
@@ -88,12 +88,16 @@ def update(
 
 def _add(writer: Any, article: Vectors) -> None:
     for ordinal, terms in enumerate(terms_by_field(article)):
-        stored = {} if ordinal else {"vectors": vectors.encode(article)}
-        writer.add_document(key=article.key, ordinal=ordinal, **stored, **terms)
+        own = {} if ordinal else {"vectors": vectors.encode(article)}
+        writer.add_document(key=article.key, ordinal=ordinal, **own, **terms)
 
 
 def read_vectors(folder: Path) -> list[Vectors]:
     """Of all articles that were not deleted."""
+    found = []
     with whoosh_index.open_dir(str(folder)).reader() as reader:
-        found = (stored.get("vectors") for _, stored in reader.iter_docs())
-        return [vectors.decode(each) for each in found if each]
+        for segment, _ in reader.leaf_readers():
+            if segment.has_column("vectors"):
+                column = segment.column_reader("vectors")
+                found += [vectors.decode(own) for number in segment.all_doc_ids() if (own := column[number])]
+    return found

@@ -25,6 +25,9 @@ from kb.text.normalize import fold
 
 Numbers = npt.NDArray[np.int32]
 
+COUNT_BITS, ROW_BITS = np.uint64(8), np.uint64(22)
+"""Of a packed n-gram, below its code: 4 million sections a locale, and a count of 127 saturates anyway."""
+
 
 class Vectors(Struct, frozen=True, array_like=True):
     """One article. Shapes: `S` sections, `Q` lines of `questions`, `F` scored fields."""
@@ -45,12 +48,8 @@ class Vectors(Struct, frozen=True, array_like=True):
     """int32 (n, 3): line of `questions`, term, how often."""
     asked_lengths: bytes
     """int32 (Q,)."""
-    gram_codes: bytes
-    """uint64 (n,), ascending within a section."""
-    gram_rows: bytes
-    """int32 (n,)."""
-    gram_counts: bytes
-    """float32 (n,): how often, weighted by field (`GRAM_BOOSTS`)."""
+    grams: bytes
+    """uint64 (n,): code, section (22 bits), how often in halves, weighted by `GRAM_BOOSTS` (8 bits)."""
     forward: bytes
     """int32 (n, 3): term, start and end in the passage's text, in order."""
     forward_lengths: bytes
@@ -60,7 +59,7 @@ class Vectors(Struct, frozen=True, array_like=True):
     """int32 (n, 2): reading, term."""
     forms: tuple[str, ...]
     written: bytes
-    """int32 (n, 3): term, form, how often."""
+    """int32 (n, 3): term, form (-1: the term itself), how often."""
     entries: tuple[Entry, ...]
     """Suggestions; their `article` is 0."""
     keys: tuple[tuple[bytes, int, int], ...]
@@ -77,7 +76,6 @@ def vectors_of(article: Article) -> Vectors:
     fields = [[field_tokens(name, record, section) for section in sections] for name in schema.FIELDS]
     readings, read_as = _readings(numbers, analysed)
     forms, written = _written(numbers, article, analysed)
-    codes, rows, counts = _grams(analysed)
     entries = tuple(entries_of(article))
     keys = [(key.encode(), n, place) for n, entry in enumerate(entries) for key, place in keys_of(entry.text)]
     return Vectors(
@@ -90,9 +88,7 @@ def vectors_of(article: Article) -> Vectors:
         lengths=_table(map(len, rows) for rows in fields),
         asked=_table(_counted(numbers, [line.tokens for line in record.questions])),
         asked_lengths=_table([len(line.tokens)] for line in record.questions),
-        gram_codes=codes.tobytes(),
-        gram_rows=rows.tobytes(),
-        gram_counts=counts.tobytes(),
+        grams=_grams(analysed).tobytes(),
         forward=_table((numbers[t.term], t.start, t.end) for s in sections for t in s.body.tokens),
         forward_lengths=_table([len(section.body.tokens)] for section in sections),
         readings=readings,
@@ -154,26 +150,25 @@ def _written(numbers: dict[str, int], article: Article, analysed: Analysed) -> t
     texts += zip(headings_texts(article), (section.headings for section in sections), strict=True)
     texts += [(section.text, section.body) for section in sections]
     counted = Counter((t.term, text[t.start : t.end]) for text, a in texts for t in a.tokens)
-    forms = {form: number for number, form in enumerate(dict.fromkeys(form for _, form in counted))}
-    return tuple(forms), _table((numbers[term], forms[form], n) for (term, form), n in counted.items())
+    forms = {form: number for number, form in enumerate({form for term, form in counted if form != term})}
+    rows = ((numbers[t], -1 if form == t else forms[form], n) for (t, form), n in counted.items())
+    return tuple(forms), _table(rows)
 
 
-def _grams(analysed: Analysed) -> tuple[npt.NDArray[np.uint64], Numbers, npt.NDArray[np.float32]]:
-    """Codes, sections and weighted counts of n-grams: counts are summed over fields, then saturate once."""
-    codes, rows, weights = [], [], []
+def _grams(analysed: Analysed) -> npt.NDArray[np.uint64]:
+    """n-grams as `Vectors.grams` holds them: counts are summed over fields, then saturate once."""
+    codes, rows, halves = [], [], []
     for boost, texts, spoken in _gram_sources(analysed):
         folded = [fold(text).text for text in texts]
         for code, row in (grams.bigrams(folded), grams.readings(spoken), grams.fourgrams(folded)):
             codes.append(code)
             rows.append(row)
-            weights.append(np.full(len(code), boost, np.float32))
-    code, row, weight = np.concatenate(codes), np.concatenate(rows), np.concatenate(weights)
-    order = np.lexsort((code, row))
-    code, row, weight = code[order], row[order], weight[order]
-    new = np.ones(len(code), bool)
-    new[1:] = (code[1:] != code[:-1]) | (row[1:] != row[:-1])
-    first = np.flatnonzero(new)
-    return code[first], row[first], np.add.reduceat(weight, first) if len(first) else weight
+            halves.append(np.full(len(code), 2 * boost))
+    row = np.concatenate(rows).astype(np.uint64)
+    place, which = np.unique((np.concatenate(codes) << ROW_BITS) | row, return_inverse=True)
+    count = np.minimum(np.bincount(which, np.concatenate(halves), len(place)), 255)
+    packed: npt.NDArray[np.uint64] = (place << COUNT_BITS) | count.astype(np.uint64)
+    return packed
 
 
 def _gram_sources(analysed: Analysed) -> Iterable[tuple[float, list[str], list[str]]]:
