@@ -31,7 +31,7 @@ from kb.deflection.facts import (
     decode,
 )
 from kb.deflection.joining import by_ticket, intents_of
-from kb.deflection.store import EventStore
+from kb.deflection.store import EventStore, named
 from kb.deflection.tables import facts, marks
 from kb.deflection.triage import Existed
 
@@ -185,7 +185,7 @@ def _dirty(connection: Connection, done: int, upto: int) -> Dirty:
 
 def _named_by(connection: Connection, column: sa.Column[Any], name: str) -> Dirty:
     """Of the facts that name a session or ticket."""
-    query = sa.select(*_HEADS).where(column == name, column != sa.literal_column("''"))
+    query = sa.select(*_HEADS).where(column == name, named(column))
     return _touched(connection, connection.execute(query).all())
 
 
@@ -233,9 +233,7 @@ def _bodies(
     The type is compared here: told of it, SQLite takes the index of types and reads most facts of the year.
     """
     for chunk in _chunks(names):
-        query = sa.select(facts.c.type, facts.c.body).where(column.in_(chunk))
-        # as a literal, so that the planner sees that the index of those that have one will do
-        query = query.where(column != sa.literal_column("''"))
+        query = sa.select(facts.c.type, facts.c.body).where(column.in_(chunk), named(column))
         for kind, body in connection.execute(query).all():
             if not types or kind in types:
                 yield decode(body)

@@ -86,8 +86,7 @@ def publish(
     `began` is called when no other publish is under way any more, before anything is fetched.
     Raises IndexNotWritable when not even the state folder can be made.
     """
-    number = time.time_ns()
-    statuses.make_folder(var)
+    number = statuses.next_number(var)
     with statuses.locked(var, "publish", wait=True):
         if began:
             began()
@@ -209,7 +208,7 @@ def _go_live(run: _Run, prepared: indexer.Prepared, tree: Tree | None) -> None:
         prepared.switch(keep=True)
     now = time.time()
     state: statuses.State = "unchanged" if summary.unchanged else "live"
-    run.update(state=state, finished=now, searchable_seconds=round(now - run.status.asked, 3))
+    run.update(state=state, finished=now, searchable_seconds=round(max(0.0, now - run.status.asked), 3))
     with suppress(OSError):
         file = kept.root(run.var) / prepared.folder / _MADE
         file.write_bytes(msgspec.json.encode(_made(run.order, run.status.commit)))

@@ -47,7 +47,7 @@ class Status(Struct, frozen=True, kw_only=True):
     """One publish; times in epoch seconds."""
 
     number: int
-    """When it was asked for, in nanoseconds: the newest wins."""
+    """In the order of asking, by and large in nanoseconds: the newest wins."""
     state: State
     cause: Cause = "command"
     source: str = ""
@@ -114,6 +114,18 @@ def locked(var: Path, name: str, wait: bool) -> Iterator[bool]:
             yield False
             return
         yield True
+
+
+def next_number(var: Path) -> int:
+    """Larger than every one before, whatever the clock says: what is asked for later is the newer."""
+    file = make_folder(var) / "number"
+    with locked(var, "number", wait=True):
+        number = time.time_ns()
+        with suppress(OSError, ValueError):
+            number = max(number, int(file.read_bytes()) + 1)
+        with suppress(OSError):
+            file.write_bytes(b"%d" % number)
+    return number
 
 
 def write(var: Path, status: Status) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import re
 import unicodedata
 from pathlib import Path
 
@@ -35,6 +36,9 @@ _NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' dat
 """For a writer's SVG: its own styles, no scripts, no forms."""
 
 
+_IMPORT = re.compile(rb'from "\./(?:static/)?([\w-]+\.js)"')
+
+
 class StaticFile(Struct, frozen=True):
     body: bytes
     tag: str
@@ -48,11 +52,20 @@ def _type_of(name: str) -> str:
 
 
 def _read_static() -> dict[str, StaticFile]:
-    files = {file.name: file.read_bytes() for file in sorted((HERE / "static").iterdir()) if file.is_file()}
-    return {
-        name: StaticFile(body, hashlib.sha256(body).hexdigest()[:32], _type_of(name))
-        for name, body in files.items()
-    }
+    """Modules name what they import by its content, too, so that no old one is ever beside a new one."""
+    raw = {file.name: file.read_bytes() for file in sorted((HERE / "static").iterdir()) if file.is_file()}
+    files: dict[str, StaticFile] = {}
+
+    def named(found: re.Match[bytes]) -> bytes:
+        return b'%s?v=%s"' % (found[0][:-1], made(found[1].decode()).tag[:10].encode())
+
+    def made(name: str) -> StaticFile:
+        if name not in files:
+            body = _IMPORT.sub(named, raw[name]) if name.endswith(".js") else raw[name]
+            files[name] = StaticFile(body, hashlib.sha256(body).hexdigest()[:32], _type_of(name))
+        return files[name]
+
+    return {name: made(name) for name in raw}
 
 
 STATIC = _read_static()

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 _BLOCKS = frozenset(("p", "pre", "blockquote", "table", "ul", "ol", "dl", "dt", "dd", "figure", "div", "hr"))
 _HEADINGS = frozenset(("h2", "h3", "h4", "h5", "h6"))
-_SENTENCE = re.compile(r"(?<=[。！？])|(?<=[.!?])\s")
+_SENTENCE = re.compile(r"(?<=[。！？])|(?<=[.!?]\s)")
 
 
 class _Reader(HTMLParser):

@@ -15,7 +15,7 @@ from kb.settings import Settings
 from kb.web.answers import send_cached
 from kb.web.files import STATIC
 from kb.web.reader import Shelf, default_locale, generation_of, locales_of
-from kb.web.rendering import Pages
+from kb.web.rendering import Pages, localized
 from kb.web.texts import texts_for
 
 WORDS = (
@@ -57,9 +57,14 @@ class Widget:
         send_cached(req, resp, body, STATIC["widget.js"].media_type, CACHE)
 
     def _locale(self, shelf: Shelf) -> dict[str, object]:
-        texts = texts_for(shelf.locale)
-        words = {key: texts.raw(key) for key in WORDS}
-        return {"words": words, "home": self._pages.home(shelf.locale), "language": texts.language}
+        texts, site = texts_for(shelf.locale), shelf.generation.site
+        return {
+            "words": {key: texts.raw(key) for key in WORDS},
+            "language": texts.language,
+            "home": self._pages.home(shelf.locale),
+            "incident": localized(site.incident, shelf, ""),
+            "hours": localized(site.hours, shelf, ""),
+        }
 
 
 class OtherSites:

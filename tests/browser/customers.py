@@ -38,6 +38,8 @@ updated: 2026-07-01
 |---|---|---|---|---|---|
 | 止まり木の受け金具 | 2 | 側面の網の上から三段目 | 説明書の袋 | 20 g | ステンレス |
 
+はじめに[箱の中身](01-open.md#手順-3)を確かめます。
+
 > [!WARNING]
 > ねじをしめすぎないでください。
 """,
@@ -54,7 +56,10 @@ title: <img src=x onerror=alert(1)>"'></script><script>alert(2)</script>
 """,
 }
 
-POLICY = "default-src 'none'; script-src {0}; connect-src {0}; img-src {0}; style-src 'self'"
+POLICY = (
+    "default-src 'none'; script-src {0}; connect-src {0}; img-src {0}; style-src 'self'; "
+    "require-trusted-types-for 'script'; trusted-types kb-widget"
+)
 
 
 def shop_page(environ, start_response):

@@ -104,6 +104,21 @@ def test_a_ticket_is_written_on_another_site_and_sent_once(embedded, center, com
     complaints.clear()  # the browser tells of the ticket that was refused
 
 
+def test_links_of_an_article_are_followed_within_the_widget(embedded, center):
+    page = embedded("ja")
+    page.get_by_role("button", name="ヘルプ").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("大雪のため")
+    dialog.get_by_label("ヘルプを検索").fill("鳥かごを組み立てる")
+    dialog.get_by_role("link", name="鳥かごを組み立てる").click()
+    dialog.get_by_role("link", name="箱の中身").click()
+    expect(dialog.get_by_role("heading", level=2).first).to_have_text("箱をあける")
+    expect(dialog.get_by_role("heading", name="手順 3")).to_be_in_viewport()
+    dialog.get_by_role("button", name="検索に戻る").click()
+    expect(dialog.get_by_label("ヘルプを検索")).to_have_value("鳥かごを組み立てる")
+    assert len(page.context.pages) == 1
+
+
 def test_what_is_found_nowhere_and_what_cannot_be_asked_is_said(embedded, complaints):
     page = embedded("ja")
     page.get_by_role("button", name="ヘルプ").click()

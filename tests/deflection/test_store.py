@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 
 from kb.deflection import derived, intents, tables
 from kb.deflection.facts import Reader, SearchRan, SuggestionsShown, TicketFiled
-from kb.deflection.store import EventStore
+from kb.deflection.store import EventStore, named
 from kb.desk import tables as desk
 from kb.errors import BadSetting, StoreDamaged, StoreRefused
 
@@ -75,6 +75,18 @@ def test_facts_of_sessions_and_tickets_come_once_each_however_many_are_named(sto
     assert found == mine
     # the empty name is nobody's
     assert list(store.facts_of(sessions=[""], tickets=[""])) == []
+
+
+@pytest.mark.parametrize("column", ["session", "ticket", "search_id", "suggestion_id"])
+def test_what_names_a_person_or_a_search_is_found_by_an_index(sqlite_store, column):
+    """In millions of facts a missing index is minutes, and every test of a few would still be green."""
+    query = sa.select(tables.facts.c.body).where(
+        tables.facts.c[column].in_(["a", "b"]), named(tables.facts.c[column])
+    )
+    told = query.compile(sqlite_store.engine, compile_kwargs={"literal_binds": True})
+    with sqlite_store.reading() as connection:
+        plan = " ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {told}"))
+    assert f"USING INDEX facts_{column}" in plan
 
 
 def test_a_forgotten_session_leaves_nothing_behind_and_does_not_come_back(store):

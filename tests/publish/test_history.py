@@ -311,8 +311,8 @@ def test_a_shallow_clone_can_be_published(repository, tmp_path, var, publishing)
 
 
 def test_many_files_in_one_commit_and_then_one(repository, var, publishing):
-    repository.commit({f"en/many/{n}.md": f"# Topic {n}\n\nText {n}.\n" for n in range(120)})
-    assert publishing().articles == 123
+    repository.commit({f"en/many/{n}.md": f"# Topic {n}\n\nText {n}.\n" for n in range(1000)})
+    assert publishing().articles == 1003
     repository.commit({"en/many/7.md": "# Topic 7\n\nokapi\n"})
     status = publishing()
     assert status.changed == 1

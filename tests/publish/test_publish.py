@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import resource
 import signal
+import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -201,6 +203,29 @@ def test_the_newest_of_two_publishes_wins(repository, var, publishing):
     assert results["newer"].state == "live"
     assert results["older"].state in ("live", "superseded")
     assert live(var).commit == commits[1]
+
+
+def test_a_clock_that_was_set_back_loses_no_push(repository, var, publishing, monkeypatch):
+    publishing()
+    commit = repository.commit({"en/n.md": "# N\n\nokapi\n"})
+    then = time.time_ns() - 7_200_000_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: then)
+    monkeypatch.setattr(time, "time", lambda: then / 1e9)
+    status = publishing()
+    assert (status.state, status.commit, live(var).commit) == ("live", commit, commit)
+    assert status.searchable_seconds >= 0
+    assert found(var, "okapi") == ["n"]
+
+
+def test_a_remote_that_never_answers_is_given_up_and_the_old_index_stays(var, publishing):
+    publishing()
+    before = live(var).name
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/articles.git"
+        status = publishing(place=url, fetch_seconds=1)
+    assert (status.state, status.step) == ("failed", "fetch")
+    assert "did not end within 1 seconds" in status.error
+    assert live(var).name == before
 
 
 def test_a_full_disk_is_told_and_harms_nothing(repository, var, publishing):

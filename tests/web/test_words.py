@@ -112,6 +112,7 @@ def test_every_setting_has_a_row_and_its_default_is_that_of_the_value():
         ("KB_WORKERS", "0"), ("KB_WORKERS", "two"), ("KB_THREADS", "-1"), ("KB_LOG_LEVEL", "loud"),
         ("KB_MAX_BODY", "1e6"), ("KB_RATE_LIMIT", "often"), ("KB_RATE_LIMIT", "0/minute"),
         ("KB_TRUSTED_PROXIES", "proxy.local"),
+        ("KB_WIDGET_ORIGINS", "shop.example"), ("KB_WIDGET_ORIGINS", "https://shop.example/page"),
     ],
 )  # fmt: skip
 def test_a_bad_setting_is_refused_by_name(name, value):

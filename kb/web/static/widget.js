@@ -17,7 +17,8 @@ const tag = document.querySelector(`script[src="${CSS.escape(import.meta.url)}"]
 const wanted = [tag?.dataset.locale, document.documentElement.lang, ...navigator.languages].filter(Boolean);
 const known = (code) => [code, code.split("-")[0]].find((each) => each in SITE.locales);
 const locale = wanted.map(known).find(Boolean) ?? SITE.default;
-const { words, home } = SITE.locales[locale];
+const { words, incident, hours } = SITE.locales[locale];
+const home = new URL(SITE.locales[locale].home, API).href;
 const intent = newName();
 
 /** Kept for a month in the embedding site's own storage; new for every page where that is not wanted. */
@@ -190,20 +191,22 @@ found.addEventListener("keydown", (event) => {
   event.preventDefault();
   (event.target.closest("li")[step]?.firstChild ?? (event.key === "ArrowUp" ? box : event.target)).focus();
 });
-views.search = el("div", {}, box, status, found, write(),
-  el("p", {}, el("a", { href: new URL(home, API).href, target: "_blank", rel: "noopener" }, words["widget.home"])));
+views.search = el("div", {}, incident ? el("p", { class: "notice" }, incident) : null, box, status, found, write(),
+  el("p", {}, el("a", { href: home, target: "_blank", rel: "noopener" }, words["widget.home"])));
 
 // ------------------------------------------------------------------ an article
 
 views.article = el("div", { hidden: true });
+const encoded = (id) => id.split("/").map(encodeURIComponent).join("/");
 
 /** Show an article here; what cannot be fetched is opened where it lives. */
 async function open(hit, search_id, suggestion_id) {
+  const path = encoded(hit.id);
   let article;
   try {
-    article = await call(`/articles/${locale}/${hit.id.split("/").map(encodeURIComponent).join("/")}`);
+    article = await call(`/articles/${locale}/${path}`);
   } catch {
-    return void window.open(new URL(`${home}articles/${hit.id}`, API), "_blank", "noopener");
+    return void window.open(`${home}articles/${path}`, "_blank", "noopener");
   }
   const body = articleBody(article.html);
   const from = suggestion_id ? "ticket" : "search";
@@ -218,7 +221,7 @@ function helped(article, search_id, suggestion_id) {
   const ask = el("div", { class: "helped" }, el("p", {}, el("strong", {}, words["feedback.ask"])));
   const answer = (helpful) => {
     if (suggestion_id && helpful) record({ type: "solved", article: article.id, suggestion_id });
-    call(`/articles/${locale}/${article.id.split("/").map(encodeURIComponent).join("/")}/feedback`, { helpful, search_id }).catch(() => {});
+    call(`/articles/${locale}/${encoded(article.id)}/feedback`, { helpful, search_id }).catch(() => {});
     const thanks = el("p", { role: "status", tabindex: "-1" }, words["feedback.thanks"]);
     ask.replaceChildren(thanks, ...(helpful ? [] : [write()]));
     thanks.focus(); // the button that had it is gone
@@ -243,7 +246,7 @@ const form = el("form", { novalidate: true },
   el("p", { class: "status wrong", role: "alert" }),
   el("p", {}, el("button", { class: "button" }, words["ticket.send"])));
 const fault = form.querySelector("[role=alert]");
-views.ticket = el("div", { hidden: true }, form);
+views.ticket = el("div", { hidden: true }, form, hours ? el("p", { class: "hint" }, hours) : null);
 let key = newName(), suggestion = "", begun = false;
 
 function writeTicket() {
@@ -305,9 +308,9 @@ views.sent = el("div", { hidden: true });
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
 :host { all: initial; --ground: #fff; --raised: #f4f7f5; --ink: #1b211e; --soft: #55605a; --line: #dde4e0; --edge: #7a857f; --link: #14603f;
-  --brand: #1f6b4a; --mark: #fff0b3; --on-mark: #1b211e; --focus: #0b57d0; --wrong: #a81b1b; --notice: #fdf1dc; color-scheme: light dark; }
+  --brand: #1f6b4a; --mark: #fff0b3; --on-mark: #1b211e; --focus: #0b57d0; --wrong: #a81b1b; --notice: #fdf1dc; --on-notice: #5a3a00; color-scheme: light dark; }
 @media (prefers-color-scheme: dark) { :host { --ground: #131715; --raised: #1c2220; --ink: #e6ebe8; --soft: #a6b1ab; --line: #313935; --edge: #7d8983;
-  --link: #83d3ab; --brand: #1b5c40; --mark: #5c4a00; --on-mark: #fff6d6; --focus: #8ab4ff; --wrong: #ff9b93; --notice: #3a2a08; } }
+  --link: #83d3ab; --brand: #1b5c40; --mark: #5c4a00; --on-mark: #fff6d6; --focus: #8ab4ff; --wrong: #ff9b93; --notice: #3a2a08; --on-notice: #ffdf9e; } }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
 .launch, .panel { font: 16px/1.7 "Hiragino Sans", "Noto Sans JP", "Noto Sans CJK JP", "Yu Gothic UI", Meiryo, system-ui, sans-serif; color: var(--ink); }
@@ -328,6 +331,7 @@ input, textarea { width: 100%; min-height: 2.75rem; padding: .5rem .9rem; font: 
 p { margin: 0 0 1rem; }
 a { color: var(--link); text-underline-offset: .2em; }
 .status { margin: .6rem 0; font-size: .9rem; color: var(--soft); }
+.notice { padding: .6rem .9rem; font-weight: 600; color: var(--on-notice); background: var(--notice); border-radius: .6rem; }
 .wrong { color: var(--wrong); font-weight: 600; }
 .status:empty { display: none; }
 .hits { list-style: none; margin: 0 0 1rem; padding: 0; }
