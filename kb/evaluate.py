@@ -12,6 +12,7 @@ import math
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,8 +20,9 @@ import msgspec
 from msgspec import Struct
 
 from kb.errors import BadParameter, EvaluationError
+from kb.index.changes import indexable
 from kb.index.generation import Generation
-from kb.model import Audience, Status, Tree
+from kb.model import Audience, Tree
 from kb.search import Query, search
 from kb.text.normalize import MAX_QUERY, clean_query
 
@@ -63,11 +65,10 @@ class Scores(Struct, frozen=True, kw_only=True):
 
 
 def golden(tree: Tree) -> list[Judged]:
-    """The golden queries of all published articles; those of agents-only ones are asked as an agent."""
+    """The golden queries of the articles that are published now; those for agents are asked as an agent."""
     return [
         Judged(query=query, locale=article.locale, articles={article.id: 1.0}, audience=article.audience)
-        for article in tree.articles
-        if article.status is Status.PUBLISHED
+        for article in indexable(tree, datetime.now(UTC))[0]
         for query in article.golden
     ]
 

@@ -51,19 +51,6 @@ READS_ENVIRONMENT = {
 }
 """Who touches `os.environ`, and why it may."""
 
-UNEXPLAINED = frozenset(
-    """
-    content/findings.py:to_json content/values.py:flag content/values.py:mapping content/values.py:sequence
-    deflection/derived.py:intent_row deflection/figures.py:rate deflection/printing.py:articles_csv
-    deflection/printing.py:print_report deflection/report.py:count deflection/scrub_rules.py:iban
-    deflection/totals.py:tickets_of desk/webhook.py:message desk/webhook.py:sender web/bodies.py:raw_body
-    web/guard.py:token_of web/pages.py:listed web/present.py:article_answer web/present.py:link
-    web/present.py:related_item web/present.py:search_hit web/rendering.py:category_title
-    web/tickets.py:idempotency_key
-    """.split()  # noqa: SIM905
-)
-"""Public functions that still lack a docstring; may only become fewer."""
-
 
 @cache
 def files() -> dict[str, Path]:
@@ -229,8 +216,7 @@ def test_every_public_function_of_more_than_one_line_says_what_it_does() -> None
         for name, node in public_functions()
         if len(node.body) > 1 and ast.get_docstring(node) is None and name != "__main__.py:main"
     }
-    assert silent - UNEXPLAINED == set()
-    assert UNEXPLAINED - silent == set(), "explained by now: take them off the list"
+    assert silent == set()
 
 
 def test_every_module_says_its_place_in_the_flow() -> None:

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
-from conftest import Indexed
+from conftest import Indexed, MakeIndex
 
 from kb.errors import EvaluationError
 from kb.evaluate import Judged, Rank, golden, rank_table, ranks, read_set, read_truth, scores
@@ -238,3 +238,13 @@ def test_a_broken_relevance_set_is_told_with_file_and_line(
 ) -> None:
     with pytest.raises(EvaluationError, match=message):
         read_set(write_set(tmp_path / "set", **changed), tmp_path / "articles")
+
+
+def test_golden_queries_of_an_article_whose_time_has_not_come_are_not_asked_yet(
+    make_index: MakeIndex,
+) -> None:
+    files = {
+        "en/later.md": "---\ngolden: [tomorrow]\npublish_at: 2999-01-01T00:00:00Z\n---\n# Later\n\nSoon.\n",
+        "en/now.md": "---\ngolden: [today]\n---\n# Now\n\nHere.\n",
+    }
+    assert [each.query for each in golden(make_index(files).tree)] == ["today"]

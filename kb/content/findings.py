@@ -31,6 +31,7 @@ def to_text(findings: Sequence[Finding]) -> str:
 
 
 def to_json(findings: Sequence[Finding]) -> str:
+    """The findings and how many of each severity, for programs."""
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     body = {"errors": errors, "warnings": len(findings) - errors, "findings": list(findings)}
     return msgspec.json.format(msgspec.json.encode(body)).decode() + "\n"

@@ -42,6 +42,7 @@ def words(node: Node) -> tuple[str, ...]:
 
 
 def flag(node: Node) -> bool:
+    """True or false, in any of the words that YAML has for them. Raises Refused."""
     word = text(node).lower()
     if word not in _TRUE | _FALSE:
         raise Refused(node.line, f"must be true or false, not {word!r}")
@@ -88,6 +89,7 @@ def localized(node: Node, locales: tuple[str, ...]) -> dict[str, str]:
 
 
 def mapping(node: Node) -> Mapping:
+    """Keys with their values; none when nothing is written. Raises Refused."""
     if isinstance(node, Scalar) and node.absent:
         return Mapping({}, {}, node.line)
     if not isinstance(node, Mapping):
@@ -96,6 +98,7 @@ def mapping(node: Node) -> Mapping:
 
 
 def sequence(node: Node) -> tuple[Node, ...]:
+    """The items of a list; none when nothing is written. Raises Refused."""
     if isinstance(node, Scalar) and node.absent:
         return ()
     if not isinstance(node, Sequence):

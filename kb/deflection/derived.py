@@ -99,6 +99,7 @@ TABLES = (intents, needs, reads, tickets, exposures)
 
 
 def intent_row(intent: Intent) -> Row:
+    """An intent as the table `intents` keeps it."""
     asked = [search for search in intent.searches if not search.draft]
     return {
         "key": intent.key, "session": intent.session, "started": intent.started, "ended": intent.ended,

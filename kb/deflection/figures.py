@@ -56,6 +56,7 @@ def wilson(count: int, of: int) -> tuple[float, float]:
 
 
 def rate(count: int, of: int) -> Rate:
+    """count/of with its 95 % interval (Wilson); no value when there is nothing to divide by."""
     if not of:
         return Rate(value=None, count=count, of=of, low=None, high=None)
     low, high = wilson(count, of)

@@ -78,6 +78,7 @@ def failures_csv(found: Failures) -> str:
 
 
 def articles_csv(found: Iterable[ArticleReport]) -> str:
+    """One line an article."""
     head = ("article", "locale", "reads", "useful", "tickets", "rate", "low", "high", "helpful", "unhelpful")
     return table_csv(head, (
         (a.article, a.locale, a.reads, a.useful, a.tickets.count, a.tickets.value, a.tickets.low,
@@ -106,6 +107,7 @@ def _plain(value: object) -> object:
 
 
 def print_report(report: Report, out: Console) -> None:
+    """The report for people at a terminal."""
     out.print(f"Deflection {report.start} – {report.end}, window {report.window}", style="bold")
     out.print(
         f"deflection {_interval(report.deflection)}, coverage {_share(report.coverage)} "

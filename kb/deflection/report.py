@@ -104,6 +104,7 @@ class Counted(Struct, frozen=True, kw_only=True):
 
 
 def count(store: EventStore, period: Period) -> Counted:
+    """What a period holds, counted by the database."""
     start, end, now, past = period.start, period.end, period.now, period.before
     with store.reading() as connection:
         treated, holdout = totals.exposed(connection, start, end)

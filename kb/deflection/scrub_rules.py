@@ -45,6 +45,7 @@ def ean(digits: str) -> bool:
 
 
 def iban(text: str) -> bool:
+    """Whether the check digits hold (ISO 13616)."""
     turned = text[4:] + text[:4]
     return len(text) >= 15 and int("".join(str(int(each, 36)) for each in turned)) % 97 == 1
 

@@ -165,6 +165,7 @@ def _cell(row: Any, by: Sequence[str]) -> Cell:
 
 
 def tickets_of(connection: Connection, start: int, end: int) -> Tickets:
+    """Tickets filed from `start` to before `end`, epoch milliseconds, and how many of them are joined."""
     t = tickets.c
     query = sa.select(sa.func.count(), sa.func.sum(t.joined)).where(t.at >= start, t.at < end)
     count, joined = connection.execute(query).one()

@@ -22,6 +22,8 @@ class _Answer(Struct):
 
 
 def sender(url: str, secret: str, seconds: float) -> Send:
+    """Hands parcels to `url`, signed as our own hooks are; `seconds`: how long an answer is waited for."""
+
     def send(parcel: Parcel) -> str:
         body = msgspec.json.encode(message(parcel))
         stamp = str(int(time.time()))
@@ -37,6 +39,7 @@ def sender(url: str, secret: str, seconds: float) -> Send:
 
 
 def message(parcel: Parcel) -> dict[str, str]:
+    """The JSON that a receiver is sent; docs/tickets.md shows it."""
     at = datetime.fromtimestamp(parcel.at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if parcel.kind == "wrong":
         return {"event": "article.wrong", "id": parcel.id, "at": at, **parcel.mark}

@@ -34,6 +34,7 @@ def read_json(req: falcon.Request, kind: type[S]) -> S:
 
 
 def raw_body(req: falcon.Request) -> bytes:
+    """The body as it came, at most Content-Length bytes: signatures are over these."""
     body: bytes = req.bounded_stream.read()
     return body
 

@@ -97,6 +97,7 @@ def signer(parts: Parts) -> URLSafeTimedSerializer:
 
 
 def token_of(req: falcon.Request) -> Token | None:
+    """The valid token of this request, if it came with one."""
     found: Token | None = getattr(req.context, "token", None)
     return found
 

@@ -115,6 +115,7 @@ class CategoryPage(Page):
 
 
 def listed(shelf: Shelf, number: int, pages: Pages) -> Listed:
+    """An article as lists show it."""
     article = shelf.snapshot.article(number)
     return Listed(article.title, pages.article(article.locale, article.id), article.description)
 

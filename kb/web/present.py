@@ -98,6 +98,7 @@ def search_answer(
 
 
 def search_hit(hit: Hit, prefix: str) -> SearchHit:
+    """A hit in the shape of the API; the excerpt as text with marks, and as HTML."""
     card = hit.card
     page = prefix + article_url(card.locale, card.id)
     links = [
@@ -148,6 +149,7 @@ def summary(card: Card, prefix: str) -> ArticleSummary:
 
 
 def link(article: Article | None, prefix: str) -> ArticleLink | None:
+    """The title and address of an article, where there is one."""
     if article is None:
         return None
     return ArticleLink(
@@ -156,6 +158,7 @@ def link(article: Article | None, prefix: str) -> ArticleLink | None:
 
 
 def related_item(item: Related, prefix: str) -> RelatedItem:
+    """A related article in the shape of the API, with the reason."""
     card = item.card
     return RelatedItem(
         id=card.id,
@@ -169,6 +172,7 @@ def related_item(item: Related, prefix: str) -> RelatedItem:
 
 
 def article_answer(article: Article, shelf: Shelf, prefix: str) -> ArticleAnswer:
+    """An article in the shape of the API, with its neighbours in a manual."""
     before, after = shelf.neighbours(article)
     return ArticleAnswer(
         id=article.id,

@@ -137,6 +137,7 @@ def absolute(req: falcon.Request, parts: Parts, path: str) -> str:
 
 
 def category_title(site: Site, name: str, shelf: Shelf) -> str:
+    """The name of a category in the language of the shelf; its id when `kb.yml` names none."""
     category = next((each for each in site.categories if each.id == name), None)
     return localized(category.title, shelf, name) if category else name
 

@@ -97,6 +97,7 @@ def filed(parts: Parts, draft: Draft, author: Author, key: str, repeat_minutes: 
 
 
 def idempotency_key(req: falcon.Request) -> str:
+    """The client's own name of its request; empty without one. Raises BadParameter."""
     key: str | None = req.get_header("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise BadParameter("Idempotency-Key", "must be 1 to 255 printable ASCII characters")
