@@ -6,8 +6,8 @@
     previous   the live generation, when it is whole and of this version; else everything is built anew
     compare    which articles are new, changed, gone, or no longer public
     write      per audience and locale: link the previous Whoosh segments, delete and add what changed;
-               only changed articles are cut into words, in two processes when they are many
-    compile    Whoosh's records → snapshots; the agents' one over both indexes, with common statistics
+               only changed articles are cut into words, in two processes when they are many (`locales`)
+    compile    term vectors → snapshots; the agents' one over both indexes, with common statistics
     smoke      open the new generation, find an article by its title in every locale
     seal       checksums, all on disk
     switch     one atomic replace of the pointer; then what nobody needs is removed
@@ -18,11 +18,11 @@ Serving never imports this module.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import count, islice, product
+from itertools import count, product
 from pathlib import Path
 
 from msgspec import Struct
@@ -32,14 +32,13 @@ from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.index import durable, kept, store
 from kb.index import generation as generations
 from kb.index.changes import Changes, compare, gone_of, indexable, name_of, next_change_of
-from kb.index.compile import compile_snapshot
 from kb.index.generation import Generation
 from kb.index.layout import locale_folder
+from kb.index.locales import Work, compile_locale, cut, fill, write_locale
 from kb.index.snapshot import Snapshot
 from kb.index.state import Media, SiteState, write_state
-from kb.index.vectors import Vectors, decode, encode, vectors_of
 from kb.model import Article, Audience, Past, Tree
-from kb.processes import Helpers, pool
+from kb.processes import pool
 from kb.text.analyze import analyze
 from kb.text.synonyms import cut_groups
 
@@ -79,10 +78,12 @@ class Job(Struct, frozen=True, kw_only=True):
     var: Path
     name: str
     folder: str
+    unchanged: bool
+    """The live generation is what this one would be."""
+    wanted: list[Article]
+    left_out: dict[str, int]
     locales: tuple[str, ...]
     changes: Changes
-    public: frozenset[str]
-    """Keys of the articles that anyone may see."""
     media: Media
     past: Past
     next_change: datetime | None
@@ -153,47 +154,52 @@ def prepare(
     within the block. Raises what `build` raises.
     """
     started = time.monotonic()
-    past = past or Past(moved=declared(tree)[0])
-    now = datetime.now(UTC)
     with store.locked(var):
         with store.writable(var):
             previous, reason = _previous(var, rebuild)
-            wanted, left_out = indexable(tree, now)
-            changes = compare(wanted, previous)
-            media = store.store_media(Path(tree.root), tree.media, var)
-            following = next_change_of(tree, now)
-            name = name_of(tree, wanted, media, past, following)
-            unchanged = previous is not None and previous.name == name
-            job = Job(
-                tree=tree,
-                var=var,
-                name=name,
-                folder=previous.folder if previous and unchanged else store.free_folder(var, name),
-                locales=tuple(sorted({*tree.site.locales, *(article.locale for article in wanted)})),
-                changes=changes,
-                public=frozenset(each.key for each in wanted if each.audience is Audience.PUBLIC),
-                media=media,
-                past=past,
-                next_change=following,
-                previous=previous,
-                progress=progress or _silent,
-            )
-            if not unchanged:
+            job = _job(tree, var, past or Past(moved=declared(tree)[0]), previous, progress or _silent)
+            if not job.unchanged:
                 with _removed_unless_live(var, job.folder, only_failed=True):
                     _make(job, processes)
         summary = Summary(
-            generation=name,
-            articles=len(wanted),
-            sections=sum(len(article.sections) for article in wanted),
-            changed=len(changes.fresh),
-            removed=len(changes.gone),
-            unchanged=unchanged,
-            left_out=left_out,
+            generation=job.name,
+            articles=len(job.wanted),
+            sections=sum(len(article.sections) for article in job.wanted),
+            changed=len(job.changes.fresh),
+            removed=len(job.changes.gone),
+            unchanged=job.unchanged,
+            left_out=job.left_out,
             seconds=time.monotonic() - started,
             rebuilt_because=reason,
         )
         with _removed_unless_live(var, job.folder):
             yield Prepared(var, job.folder, summary, previous)
+
+
+def _job(tree: Tree, var: Path, past: Past, previous: Generation | None, progress: Progress) -> Job:
+    """What is to be made, and how much of it there is already."""
+    now = datetime.now(UTC)
+    wanted, left_out = indexable(tree, now)
+    media = store.store_media(Path(tree.root), tree.media, var)
+    following = next_change_of(tree, now)
+    name = name_of(tree, wanted, media, past, following)
+    unchanged = previous is not None and previous.name == name
+    return Job(
+        tree=tree,
+        var=var,
+        name=name,
+        folder=previous.folder if previous and unchanged else store.free_folder(var, name),
+        unchanged=unchanged,
+        wanted=wanted,
+        left_out=left_out,
+        locales=tuple(sorted({*tree.site.locales, *(article.locale for article in wanted)})),
+        changes=compare(wanted, previous),
+        media=media,
+        past=past,
+        next_change=following,
+        previous=previous,
+        progress=progress,
+    )
 
 
 @contextmanager
@@ -286,18 +292,6 @@ def known_articles(var: Path) -> Callable[[str, str], Article | None]:
 # ---------------------------------------------------------------- write
 
 
-class Work(Struct, frozen=True, kw_only=True):
-    """What is to be done in one locale; may be sent to another process."""
-
-    var: Path
-    folder: str
-    locale: str
-    fresh: tuple[Article, ...]
-    stale: frozenset[str]
-    rewrite: bool
-    """Make the public Whoosh folder anew: something in it is public no longer."""
-
-
 def _write(job: Job, processes: int) -> None:
     """The indexes of all audiences and locales, and what else serving needs.
 
@@ -308,11 +302,11 @@ def _write(job: Job, processes: int) -> None:
     articles = len(job.changes.fresh)
     with pool(processes if articles >= POOL_FROM else 1) as helpers:
         if helpers is not None and max(len(work.fresh) for work in busy) < LION_SHARE * articles:
-            helpers.run(_write_locale, busy, lambda done: job.progress("writing", done, articles))
+            helpers.run(write_locale, busy, lambda done: job.progress("writing", done, articles))
         else:
             done = count(1)
             for work in busy:
-                for _ in _fill(work, _analyse(work.fresh, helpers)):
+                for _ in fill(work, cut(work.fresh, helpers)):
                     job.progress("writing", next(done), articles)
                 compile_locale(job.var, job.folder, work.locale)
     _describe(job)
@@ -339,36 +333,6 @@ def _begin(job: Job, locale: str) -> Work | None:
     )
 
 
-def _write_locale(work: Work) -> Iterator[None]:
-    """All of one locale, in a process of its own; yields after each article."""
-    yield from _fill(work, map(vectors_of, work.fresh))
-    compile_locale(work.var, work.folder, work.locale)
-
-
-def _fill(work: Work, cut: Iterator[Vectors]) -> Iterator[None]:
-    """Write the fresh articles, those of each audience into its own index; yields after each."""
-    for audience in Audience:
-        mine = sum(article.audience is audience for article in work.fresh)
-        here = locale_folder(work.var, work.folder, audience, work.locale) / "whoosh"
-        rewrite = work.rewrite and audience is Audience.PUBLIC
-        for _ in durable.update(here, islice(cut, mine), work.stale, rewrite):
-            yield
-
-
-def _analyse(articles: Sequence[Article], helpers: Helpers | None) -> Iterator[Vectors]:
-    """Of each article, in order."""
-    if helpers is None:
-        yield from map(vectors_of, articles)
-        return
-    for encoded in helpers.map(_encoded_vectors, articles, chunksize=16):
-        yield decode(encoded)
-
-
-def _encoded_vectors(article: Article) -> bytes:
-    """MessagePack crosses between processes five times faster than pickled objects."""
-    return encode(vectors_of(article))
-
-
 def _describe(job: Job) -> None:
     state = SiteState(
         site=job.tree.site,
@@ -379,22 +343,8 @@ def _describe(job: Job) -> None:
         synonyms=cut_groups(job.tree.synonyms),
         media=job.media,
     )
-    write_state(job.var, job.folder, state, job.public)
-
-
-def compile_locale(var: Path, folder: str, locale: str) -> None:
-    """The public snapshot, and the agents' over both indexes; one where agents have nothing of their own."""
-    public = durable.read_vectors(locale_folder(var, folder, Audience.PUBLIC, locale) / "whoosh")
-    agents = durable.read_vectors(locale_folder(var, folder, Audience.AGENT, locale) / "whoosh")
-    target = locale_folder(var, folder, Audience.PUBLIC, locale) / "snapshot"
-    both = locale_folder(var, folder, Audience.AGENT, locale) / "snapshot"
-    compile_snapshot(public, target, locale)
-    if agents:
-        compile_snapshot([*public, *agents], both, locale)
-    else:
-        store.link_all(target, both)
-    for made in (target, both):
-        made.chmod(0o700)
+    public = {article.key for article in job.wanted if article.audience is Audience.PUBLIC}
+    write_state(job.var, job.folder, state, public)
 
 
 def _smoke(job: Job) -> None:
