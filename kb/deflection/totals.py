@@ -132,6 +132,9 @@ def cells(
         sa.func.sum(i.searches),
         sa.func.sum(i.zero),
     )
+    if connection.dialect.name == "postgresql":
+        # its default of 4 MB sorts a quarter of a year on disk: 0.9 s instead of 0.4
+        connection.exec_driver_sql("SET LOCAL work_mem = '64MB'")
     query = sa.select(text.label("text"), number.label("number"), *sums)
     query = query.where(i.started >= start, i.started < end)
     query = query.group_by(sa.literal_column("text"), sa.literal_column("number"))

@@ -23,7 +23,7 @@ def used_keys() -> set[str]:
     keys: set[str] = set()
     for file in SOURCES:
         text = file.read_text("utf-8")
-        keys |= set(re.findall(r"""\b(?:t|texts)\(["']([a-z_.]+)["']\s*[,)]""", text))
+        keys |= set(re.findall(r"""\b(?:t|texts)\(\s*["']([a-z_.]+)["']\s*[,)]""", text))
         keys |= {
             f"{key}.{form}"
             for key in re.findall(r"""\bt\.count\(["']([a-z_.]+)["']""", text)

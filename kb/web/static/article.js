@@ -44,9 +44,9 @@ function answerInPlace() {
     const section = form.closest("#feedback");
     if (!section) return;
     event.preventDefault();
-    const fields = new URLSearchParams(new FormData(form, button));
     button.setAttribute("aria-disabled", "true");
     try {
+      const fields = new URLSearchParams(new FormData(form, button));
       const answer = await fetch(form.action, { method: "POST", body: fields });
       if (!answer.ok) throw new Error(answer.status);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");

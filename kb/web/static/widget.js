@@ -11,7 +11,7 @@ import { follow, newName, tell } from "./static/reading.js";
 const SITE = /*site*/ {};
 const API = new URL("./api/v1", import.meta.url).href;
 const WAIT_MS = 200, PAUSE_MS = 800, ENOUGH = 4, SHOWN = 6;
-const SESSION_DAYS = 30;
+const SESSION_DAYS = 30, NEED_MS = 1_800_000;
 
 const tag = document.querySelector(`script[src="${CSS.escape(import.meta.url)}"], script[src$="/widget.js"]`);
 const wanted = [tag?.dataset.locale, document.documentElement.lang, ...navigator.languages].filter(Boolean);
@@ -19,7 +19,7 @@ const known = (code) => [code, code.split("-")[0]].find((each) => each in SITE.l
 const locale = wanted.map(known).find(Boolean) ?? SITE.default;
 const { words, incident, hours } = SITE.locales[locale];
 const home = new URL(SITE.locales[locale].home, API).href;
-const intent = newName();
+const need = { name: newName(), last: Date.now() };
 
 /** Kept for a month in the embedding site's own storage; new for every page where that is not wanted. */
 function sessionName() {
@@ -33,8 +33,15 @@ function sessionName() {
   return fresh.name;
 }
 
+/** The name of the need that somebody has; after half an hour of silence it is another one. */
+function intent() {
+  if (Date.now() - need.last > NEED_MS) need.name = newName();
+  need.last = Date.now();
+  return need.name;
+}
+
 const headers = { "X-KB-Session": sessionName(), "Content-Type": "application/json" };
-const record = (event) => tell(API, [{ locale, intent, entry: "widget", ...event }], headers);
+const record = (event) => tell(API, [{ locale, intent: intent(), entry: "widget", ...event }], headers);
 
 async function call(path, body, more = {}) {
   const { signal, ...extra } = more;
@@ -147,7 +154,7 @@ async function search() {
   asking?.abort();
   if (!text) return found.replaceChildren(), void (status.textContent = words["search.empty"]);
   const mine = asking = new AbortController();
-  const asked = new URLSearchParams({ q: text, locale, limit: SHOWN, intent, entry: "widget" });
+  const asked = new URLSearchParams({ q: text, locale, limit: SHOWN, intent: intent(), entry: "widget" });
   try {
     const answer = await call(`/search?${asked}`, null, { signal: mine.signal });
     if (asking === mine) list(answer);
