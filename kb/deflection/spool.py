@@ -114,9 +114,10 @@ class Spool:
 
     def close(self, seconds: float = 10.0) -> None:
         """Stop: what can be delivered in that time is, the rest stays in its files for the next process."""
-        if self._threads and not self._failing:
-            self.flush(seconds)
         with self._changed:
+            if self._threads:
+                # while the store takes nothing there is nothing to wait for: it is all on disk
+                self._changed.wait_for(lambda: self._is_empty() or bool(self._failing), seconds)
             self._stopping = True
             self._changed.notify_all()
         for thread in self._threads:
@@ -242,7 +243,9 @@ class Spool:
     def _say(self, reason: str) -> None:
         if not self._failing:
             LOG.warning("facts wait in the spool", reason=reason)
-        self._failing = reason
+        with self._changed:
+            self._failing = reason
+            self._changed.notify_all()
 
 
 def deliver_left(folder: Path, store: EventStore) -> None:
