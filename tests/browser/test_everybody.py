@@ -20,9 +20,8 @@ MOVED = """
 })
 """
 PAGES = (
-    "/{0}/", "/{0}/search?q=refund+返金", "/{0}/search?q=zzqqxxyy", "/{0}/search?q=refnd", "/{0}/categories/orders",
-    "/{0}/articles/orders/refund?feedback=no", "/{0}/articles/manuals/cage/02-build", "/{0}/contact",
-    "/{0}/articles/nowhere",
+    "/{0}/", "/{0}/search?q=refund+返金", "/{0}/search?q=zzqqxxyy", "/{0}/articles/orders/refund?feedback=no",
+    "/{0}/articles/manuals/cage/02-build", "/{0}/contact",
 )  # fmt: skip
 
 
@@ -37,16 +36,13 @@ def found(page) -> list[str]:
 
 
 @pytest.mark.parametrize(("locale", "width", "scheme"), [("ja", 320, "light"), ("en", 1280, "dark")])
-def test_no_page_keeps_anybody_out_or_moves_under_their_hand(
-    reader, center, complaints, locale, width, scheme
-):
+def test_no_page_keeps_anybody_out_or_moves_under_their_hand(reader, center, locale, width, scheme):
     page = reader(f"/{locale}/", width=width, color_scheme=scheme, reduced_motion="reduce")
     for path in PAGES:
         page.goto(center.url + path.format(locale))
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert page.evaluate(MOVED) == 0, path
         assert found(page) == [], path
-    complaints.clear()  # of the page that is not there
 
 
 @pytest.mark.parametrize("width", [320, 3840])

@@ -61,14 +61,14 @@ def test_a_short_article_is_not_half_scrolled_because_it_fits_the_screen(reader,
     assert view.scroll == 0
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
 @pytest.mark.parametrize(
-    ("locale", "no", "reason", "send", "thanks"),
+    ("locale", "no", "reason", "send", "thanks", "scripts"),
     [
-        ("ja", "いいえ", "実際と違う、古い", "送信する", "ありがとうございました"),
-        ("en", "No", "It is wrong or out of date", "Send", "Thank you"),
+        ("ja", "いいえ", "実際と違う、古い", "送信する", "ありがとうございました", True),
+        ("ja", "いいえ", "実際と違う、古い", "送信する", "ありがとうございました", False),
+        ("en", "No", "It is wrong or out of date", "Send", "Thank you", True),
     ],
-    ids=["ja", "en"],
+    ids=["ja", "ja-without-scripts", "en"],
 )
 def test_who_was_not_helped_can_say_why(reader, center, locale, no, reason, send, thanks, scripts):
     page = reader(f"/{locale}/articles/orders/cancel", width=360, java_script_enabled=scripts)
