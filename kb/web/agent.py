@@ -43,7 +43,7 @@ from kb.web.texts import Texts, language_name, texts_for
 from kb.web.tickets import marked
 
 STAFF = (Role.AGENT, Role.WRITER)
-LISTED = 15
+LISTED = 10
 """Results; a page of them is seen without scrolling on a usual screen."""
 EXCERPT = 320
 """Characters of an article that a reply quotes: what a customer reads before clicking."""

@@ -1,9 +1,9 @@
 // The agents' desk. The page works without this; with it results come while typing, and hands stay on the keys.
 // An input method has the keys first: nothing here reacts while a conversion is under way.
 
-const DEBOUNCE = 25; // ms: an input method and a paste give several events at once, which are one search
-const LOOK_AHEAD = 150; // ms without typing until the first result is shown at full length
-const LISTED = 15;
+const PATIENCE = 120; // ms that a search under way may keep the next one waiting; then it is given up
+const LOOK_AHEAD = 300; // ms without typing until the first result is shown at full length
+const LISTED = 10;
 const RECENT = 12;
 const KEPT = 60; // previews held, so that going back to one is immediate
 
@@ -23,6 +23,7 @@ let intent = newIntent();
 let searched = input.value.trim();
 let asking = null; // AbortController of the search under way
 let pending = Promise.resolve();
+let leaving = false; // to the sign-in page
 let timer = 0;
 let lookAhead = 0;
 let wanted = ""; // address of the preview that was asked for last
@@ -76,10 +77,14 @@ function say(text, kind = "") {
   requestAnimationFrame(() => (line.textContent = text));
 }
 
+/** No timer stands before a search: the first letter is searched at once, later ones when the answer is there. */
 function soon() {
-  $("desk-status").textContent = ""; // what was said belongs to the need before
+  const line = $("desk-status");
+  if (line.textContent) line.textContent = ""; // what was said belongs to the need before
+  clearTimeout(lookAhead);
   clearTimeout(timer);
-  timer = setTimeout(() => (pending = search()), DEBOUNCE);
+  if (asking) timer = setTimeout(() => (pending = search()), PATIENCE);
+  else pending = search();
 }
 
 /** Searches at once what the field holds, if it has not been searched yet. */
@@ -91,14 +96,16 @@ function now() {
 
 async function search() {
   const query = input.value.trim();
-  if (query === searched) return;
+  if (query === searched || leaving) return;
   searched = query;
   asking?.abort();
+  asking = null;
   if (!query) {
     showKept();
     return;
   }
   const mine = (asking = new AbortController());
+  clearTimeout(timer);
   const parameters = new URLSearchParams({ q: query, locale, limit: LISTED, intent, entry: "agent" });
   try {
     const answer = await fetch(`${prefix}/api/v1/search?${parameters}`, { signal: mine.signal });
@@ -109,12 +116,17 @@ async function search() {
     if (mine === asking) showHits(found);
   } catch (error) {
     if (mine !== asking || error.name === "AbortError") return;
-    searched = ""; // the same words may be tried again
+    searched = null; // the same words may be tried again
     say(error.message === words.unreadable ? words.unreadable : words.offline, "refused");
   }
+  if (mine !== asking) return;
+  asking = null;
+  // what was typed meanwhile
+  if (searched !== null && input.value.trim() !== searched) pending = search();
 }
 
 function signIn() {
+  leaving = true;
   location.assign(`${prefix}/agent?${stateOf()}`);
 }
 
@@ -128,15 +140,12 @@ function showHits(found) {
   const made = found.hits.map((hit) =>
     option({ ...hit, at: hit.section.anchor }, hit.title_html, hit.section.title, hit.snippet_html),
   );
+  listen(made);
+  choose(0, false);
   list.replaceChildren(...made);
   $("desk-count").textContent = counted(found);
-  listen(made);
   clearTimeout(lookAhead);
-  if (made.length) {
-    choose(0, false);
-    lookAhead = setTimeout(() => show(items[0]), LOOK_AHEAD);
-  }
-  keepState();
+  lookAhead = setTimeout(() => (made.length ? show(made[0]) : keepState()), LOOK_AHEAD);
 }
 
 /** A line of the list. The HTML is the service's own: texts escaped, matches within <mark>. */
