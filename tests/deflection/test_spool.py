@@ -6,16 +6,15 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
-import textwrap
 import threading
 import time
+from pathlib import Path
+from typing import IO
 
 import pytest
 from databases import create_database
 
-from kb.deflection.facts import new_id
+from kb.deflection.facts import FormOpened, new_id
 from kb.deflection.losses import REASONS, Losses
 from kb.deflection.segments import Owner, line_of, read_batch, waiting_bytes
 from kb.deflection.spool import Bounds, Spool, deliver_left
@@ -224,22 +223,28 @@ def test_counters_that_cannot_be_read_begin_anew(folder):
     assert losses.totals()["spool"] == 2
 
 
-WRITER = """
-    import sys
-    from pathlib import Path
-    from kb.deflection.facts import FormOpened, new_id
-    from kb.deflection.spool import Bounds, Spool
-    from kb.deflection.store import EventStore
-    folder, url = Path(sys.argv[1]), sys.argv[2]
-    store = EventStore(url)
-    store.migrate()
-    spool = Spool(folder, store, Bounds(linger=0.005, segment=4000, batch=2000))
+def write_on(folder: Path, url: str, name: str, told: int) -> None:
+    """A process that puts facts for ever, and says after every twenty that they are on disk."""
+    spool = Spool(folder, EventStore(url), Bounds(linger=0.005, segment=4000, batch=2000))
     for number in range(1_000_000):
-        spool.put(FormOpened(id=new_id(), at=number, session=sys.argv[3]))
+        spool.put(FormOpened(id=new_id(), at=number, session=name))
         if number % 20 == 19:
             assert spool.settle(60)
-            print(number, flush=True)
-"""
+            os.write(told, b"%d\n" % number)
+
+
+def started(folder: Path, url: str, name: str) -> tuple[int, IO[str]]:
+    """(process, what it says) of a writer that was forked: a new one imports for seconds."""
+    reading, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            write_on(folder, url, name, told)
+        finally:
+            os._exit(1)
+    os.close(told)
+    return child, os.fdopen(reading)
 
 
 def test_kill_9_at_any_moment_loses_at_most_what_was_being_written(empty_url, folder):
@@ -249,15 +254,14 @@ def test_kill_9_at_any_moment_loses_at_most_what_was_being_written(empty_url, fo
         store.migrate()
         for turn in range(3):
             name = f"writer-{turn}"
-            command = [sys.executable, "-c", textwrap.dedent(WRITER), str(folder), empty_url, name]
-            writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-            for _ in range(6 + 5 * turn):
-                said[name] = int(writer.stdout.readline())
-            os.kill(writer.pid, signal.SIGKILL)
-            rest = writer.stdout.read().split("\n")[:-1]
+            writer, told = started(folder, empty_url, name)
+            with told:
+                for _ in range(6 + 5 * turn):
+                    said[name] = int(told.readline())
+                os.kill(writer, signal.SIGKILL)
+                rest = told.read().split("\n")[:-1]
             said[name] = int(rest[-1]) if rest else said[name]
-            writer.wait()
-            writer.stdout.close()
+            os.waitpid(writer, 0)
         deliver_left(folder, store)
         for name, last in said.items():
             numbers = [fact.at for fact in store.facts_of(sessions=[name])]
