@@ -132,3 +132,22 @@ def test_a_page_can_be_read_and_asked_by_keyboard_alone(reader):
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     expect(page.get_by_label(re.compile("わかりにくい"))).to_be_checked()
+
+
+def test_everything_works_when_no_script_arrives(reader, center, complaints):
+    page = reader("/ja/", width=360)
+    page.context.route("**/*.js*", lambda route: route.abort())
+    page.goto(f"{center.url}/ja/")
+    page.keyboard.type("返金")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="返金について").click()
+    page.locator("#feedback").get_by_role("button", name="いいえ").click()
+    page.locator("#feedback").get_by_label("説明がわかりにくい").check()
+    page.locator("#feedback").get_by_role("button", name="送信する").click()
+    expect(page.locator("#feedback").get_by_role("heading")).to_have_text("ありがとうございました")
+    page.get_by_role("main").get_by_role("link", name="お問い合わせ").click()
+    page.get_by_label("件名").fill("返金がまだ")
+    page.get_by_label("お問い合わせ内容").fill("スクリプトが届きません")
+    page.get_by_role("button", name="この内容で送信する").click()
+    expect(page.locator(".number")).to_be_visible()
+    complaints.clear()  # the browser tells of each script that did not come

@@ -40,7 +40,8 @@ def test_every_catalogue_has_every_key_with_the_same_placeholders():
     for language, entries in CATALOGUES.items():
         assert entries.keys() == CATALOGUES["en"].keys(), language
         for key, text in entries.items():
-            if key != "date":
+            # the parts of a date differ by language
+            if key not in ("date", "insights.day"):
                 assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", CATALOGUES["en"][key])), (
                     key
                 )
