@@ -91,6 +91,14 @@ def test_what_is_read_most_needs_five_customers_and_names_nothing_hidden(recorde
         assert [shelf.snapshot.card(n).id for n in counted.of(shelf, 5)] == ["returns/refund"]
 
 
+def test_an_agent_is_told_what_customers_must_not_see(recorded):
+    agent = recorded.signed_in("agent")
+    assert "応対係用" in agent.get("/ja/articles/agents/secret").text
+    assert "応対係用" not in agent.get(PAGE).text
+    results = agent.get("/ja/search", params={"q": "返金"}).text
+    assert results.count('class="tag internal"') == 1
+
+
 def test_without_a_database_the_home_page_says_nothing_of_it(client):
     text = client.simulate_get("/ja/").text
     assert "今週よく読まれている記事" not in text
