@@ -58,7 +58,6 @@ class Fresh(Struct, frozen=True, kw_only=True):
 
 class Figures(Struct, frozen=True, kw_only=True):
     report: Report
-    articles: tuple[ArticleReport, ...]
     speeds: tuple[Speed, ...]
     fresh: Fresh
 
@@ -68,7 +67,6 @@ def figures_of(parts: Parts, sources: Sources, period: Period) -> Figures:
     sources.catch_up(most=TAKEN)
     return Figures(
         report=report.build(sources, period),
-        articles=report.articles(sources, period),
         speeds=tuple(speed_of(sources.store, period, period.locale)),
         fresh=_fresh(parts, sources.generation, period),
     )
@@ -198,8 +196,8 @@ def speed_chart(t: Texts, figures: Figures) -> Markup:
 # ---------------------------------------------------------------- files
 
 
-def as_csv(figures: Figures, part: str) -> str | None:
-    """One part of the page as CSV; None for a name that is none."""
+def as_csv(figures: Figures, part: str, all_articles: Callable[[], tuple[ArticleReport, ...]]) -> str | None:
+    """One part of the page as CSV; None for a name that is none. The page itself lists the first articles."""
     found = figures.report
     failures = Failures(failures=found.failures, hidden=found.hidden)
     makers: dict[str, Callable[[], str]] = {
@@ -208,7 +206,7 @@ def as_csv(figures: Figures, part: str) -> str | None:
         "failures": lambda: printing.failures_csv(failures),
         "gaps": lambda: printing.failures_csv(Failures(gaps=found.gaps)),
         "zero": lambda: printing.failures_csv(Failures(zero_results=found.zero_results)),
-        "articles": lambda: printing.articles_csv(figures.articles),
+        "articles": lambda: printing.articles_csv(all_articles()),
         "speed": lambda: printing.table_csv(
             ("week", "searches", "p50_ms", "p95_ms", "p99_ms"),
             ((each.week, each.searches, each.p50, each.p95, each.p99) for each in figures.speeds),

@@ -214,10 +214,11 @@ class Insights(WithFigures):
 
 class InsightsFile(WithFigures):
     def on_get(self, req: falcon.Request, resp: falcon.Response, part: str) -> None:
+        from kb.deflection import report
         from kb.web.insight_figures import as_csv
 
         asked = self.asked(req, read(req.query_string, InsightParams))
-        table = as_csv(self.figures(asked), part)
+        table = as_csv(self.figures(asked), part, lambda: report.articles(asked.sources, asked.period))
         if table is None:
             raise PageNotFound("there is no such table")
         resp.content_type = "text/csv; charset=utf-8"
