@@ -32,6 +32,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 from msgspec import Struct
 
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreReadOnly
+from kb.index import kernel
 from kb.later import later
 from kb.ports import bind
 from kb.settings import Settings
@@ -71,6 +72,7 @@ def serve(
     ready but the index, and returns when that is, too. Port 0 takes any free one. Raises PortTaken.
     """
     configure_log(settings.log_level)
+    kernel.choose(settings.kernel)
     secret = _secret(var, settings)
     with tempfile.TemporaryDirectory(prefix="kb-metrics-") as metrics:
         # read by prometheus-client while it is imported

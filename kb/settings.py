@@ -52,6 +52,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     base_url: BaseUrl = BaseUrl()
     workers: int = 2
     threads: int = 4
+    kernel: str = "auto"
     log_level: str = "info"
     max_body: int = 1_000_000
     rate_limit: str = "600/minute"
@@ -281,6 +282,9 @@ SETTINGS: tuple[Setting, ...] = (
             "when empty, links have no prefix and absolute addresses come from the request's Host."),
     Setting("KB_WORKERS", "2", _number(1, 64), "Processes that answer requests; one a core is plenty."),
     Setting("KB_THREADS", "4", _number(1, 64), "Threads in each of these processes."),
+    Setting("KB_KERNEL", "auto", _one_of("auto", "numpy"),
+            "Hot loops of the search: `auto` (compiled where kb was installed with a compiler) or `numpy`; "
+            "both give the same results."),
     Setting("KB_LOG_LEVEL", "info", _level,
             "`debug`, `info` (a line a request), `warning` or `error`; the log goes to standard error."),
     Setting("KB_MAX_BODY", "1000000", _number(1, 100_000_000),

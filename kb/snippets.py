@@ -39,8 +39,10 @@ _FLAG_LETTERS = (0x1F1E6, 0x1F1FF)
 class Sought(Struct, frozen=True):
     """What the excerpts of one search look for."""
 
+    single: frozenset[int]
+    """Terms that count wherever they stand."""
     terms: Ints
-    """Single terms, sorted."""
+    """The same, sorted."""
     values: dict[int, float]
     """What a match is worth by its term, parts of phrases too: the rarer, the more."""
     phrases: tuple[Alternative, ...]
@@ -56,7 +58,7 @@ def sought(snapshot: Snapshot, plan: Plan) -> Sought:
         term: weight * math.log1p(snapshot.meta.sections / (1 + int(snapshot.df[term])))
         for term, weight in weights.items()
     }
-    return Sought(np.array(sorted(single), np.int32), values, phrases)
+    return Sought(frozenset(single), np.array(sorted(single), np.int32), values, phrases)
 
 
 def excerpt(snapshot: Snapshot, section: int, text: str, sought: Sought) -> Snippet:
@@ -80,8 +82,7 @@ def excerpt(snapshot: Snapshot, section: int, text: str, sought: Sought) -> Snip
 def title_marks(card: Card, sought: Sought) -> tuple[Span, ...]:
     """What to mark in a title."""
     tokens = [(*span, term) for span, term in zip(card.title_spans, card.title_terms, strict=True)]
-    single = set(sought.terms.tolist())
-    found = [token for token in tokens if token[2] in single]
+    found = [token for token in tokens if token[2] in sought.single]
     found += _phrases(sought, tokens, card.title)
     return merge((a, _whole(card.title, b)) for a, b, _ in found)
 

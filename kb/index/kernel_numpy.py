@@ -57,7 +57,7 @@ def by_article(rows: Floats, owner: Ints, sections: int, weight: float, scores: 
 def top(scores: Floats, eligible: Bytes, count: int) -> Offsets:
     """The best of the eligible, best first; of equals the smaller number, so that pages never overlap."""
     chosen = np.flatnonzero(eligible)
-    if len(chosen) > count:
+    if 0 < count < len(chosen):
         worst = np.partition(scores[chosen], len(chosen) - count)[len(chosen) - count]
         chosen = chosen[scores[chosen] >= worst]
     return chosen[np.argsort(-scores[chosen], kind="stable")][:count].astype(np.int64)
@@ -97,9 +97,10 @@ def window(text: str, found: Sequence[Match], values: Mapping[int, float], colum
     A term said twice adds a little; a second term adds all of its own.
     """
     best, chosen = 0.0, (found[0][0], found[0][0]) if found else (0, 0)
-    for number, (start, _, _) in enumerate(found[:MAX_STARTS]):
+    starts = [start for start, _, _ in found[:MAX_STARTS]]
+    for number, (start, limit) in enumerate(zip(starts, _fits(text, starts, columns), strict=True)):
         inside: dict[int, int] = {}
-        last, limit = start, fit(text, start, columns)
+        last = start
         for _, end, term in found[number:]:
             if end > limit:
                 break
@@ -111,6 +112,14 @@ def window(text: str, found: Sequence[Match], values: Mapping[int, float], colum
         if score > best + 1e-9:
             best, chosen = score, (start, last)
     return chosen
+
+
+def _fits(text: str, starts: list[int], columns: int) -> list[int]:
+    """`fit` for many starts at once, as counting from each is slow."""
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    reached = np.concatenate(([0], np.cumsum(np.where(points > WIDE, 2, 1))))
+    ends: list[int] = (np.searchsorted(reached, reached[starts] + columns, side="right") - 1).tolist()
+    return ends
 
 
 def fit(text: str, start: int, columns: int) -> int:

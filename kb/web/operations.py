@@ -6,6 +6,7 @@ import falcon
 
 from kb import __version__
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
+from kb.index import kernel
 from kb.model import Audience
 from kb.web import freshness, metrics, present
 from kb.web.answers import JSON, encode, send_cached, send_json
@@ -41,15 +42,11 @@ class VersionOf(Resource):
         try:
             live = generation_of(req, self.parts)
         except (IndexMissing, IndexDamaged, IndexMismatch):
-            send_json(resp, Version(version=__version__, generation=None, commit=None, created_at=None))
-            return
-        created = present.iso(live.created)
-        send_json(
-            resp,
-            Version(
-                version=__version__, generation=live.name, commit=live.commit or None, created_at=created
-            ),
-        )
+            served = dict[str, str | None](generation=None, commit=None, created_at=None)
+        else:
+            created = present.iso(live.created)
+            served = {"generation": live.name, "commit": live.commit or None, "created_at": created}
+        send_json(resp, Version(version=__version__, kernel=kernel.name(), **served))
 
 
 class Metrics(Resource):

@@ -270,6 +270,8 @@ class Version(Struct, frozen=True, kw_only=True):
     """None while there is no index."""
     commit: str | None
     created_at: str | None
+    kernel: str
+    """Who runs the hot loops of the search: `compiled` or `numpy`."""
 
 
 class FieldError(Struct, frozen=True, kw_only=True):

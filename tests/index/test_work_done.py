@@ -1,0 +1,50 @@
+"""How much a search touches, counted, so that a change which makes it do more is seen without a clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Indexed
+
+from kb.index import kernel
+from kb.index.blob import Blob
+from kb.search import Query, search
+
+CLASSES = {
+    # class: (query, postings per section at most, strings read at most)
+    "one word": ("返金", 1.3, 55),
+    "three words": ("返金 期限 方法", 3.6, 75),
+    "sentence": ("注文した商品を返品したときの返金はいつになりますか", 22.0, 90),
+    "kana": ("へんきんのきげん", 3.0, 50),
+}
+
+
+class Counting:
+    """The chosen kernel, with the postings that are added counted."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner, self.postings = inner, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def add(self, rows: Any, ptr: Any, row: Any, impact: Any, numbers: Any, *rest: Any) -> None:
+        self.postings += int(np.sum(ptr[numbers + 1] - ptr[numbers])) if len(numbers) else 0
+        self._inner.add(rows, ptr, row, impact, numbers, *rest)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_search_touches_no_more_than_its_bound(
+    bundled: Indexed, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    query, postings, strings = CLASSES[name]
+    snapshot = bundled.snapshot("ja")
+    counting, read = Counting(kernel.chosen), []
+    monkeypatch.setattr(kernel, "chosen", counting)
+    taken = Blob.__getitem__
+    monkeypatch.setattr(Blob, "__getitem__", lambda self, number: read.append(number) or taken(self, number))
+    assert search(snapshot, Query(text=query)).total
+    assert counting.postings <= postings * snapshot.meta.sections, counting.postings / snapshot.meta.sections
+    assert len(read) <= strings
