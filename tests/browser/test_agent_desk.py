@@ -82,6 +82,7 @@ def test_a_call_by_keyboard_alone(desk, service) -> None:
     title = options(page).nth(1).get_attribute("data-title")
     page.keyboard.press("Enter")
     expect(page.get_by_role("region", name="記事", exact=True)).to_be_focused()
+    expect(page.locator("#desk-preview")).to_have_css("outline-style", "solid")
     expect(page.get_by_role("heading", level=2, name=title)).to_be_visible()
     page.keyboard.press("t")
     page.keyboard.type("CALL-1")
