@@ -69,22 +69,30 @@ def by_article(
 cdef void _best_sections(
     const float[::1] rows, const int[::1] owner, Py_ssize_t sections, float[::1] scores
 ) noexcept nogil:
+    # an article's sections stand together; its best waits in a register, as most comparisons cannot be foreseen
     cdef Py_ssize_t r
+    cdef int article = owner[0] if sections else 0
+    cdef float best = 0
     for r in range(sections):
-        if rows[r] > scores[owner[r]]:
-            scores[owner[r]] = rows[r]
+        if owner[r] != article:
+            scores[article] = best
+            article, best = owner[r], 0
+        best = rows[r] if rows[r] > best else best
+    if sections:
+        scores[article] = best
 
 
 def top(const float[::1] scores, const unsigned char[::1] eligible, Py_ssize_t count):
     chosen = np.empty(min(count, scores.shape[0]), np.int64)
     cdef long long[::1] best = chosen
     cdef Py_ssize_t room = best.shape[0], used = 0, a, place, low, middle
+    cdef float worst = -1
     if not room:
         return chosen
     with nogil:
         for a in range(scores.shape[0]):
-            # an equal score is no reason to move a smaller number
-            if not eligible[a] or (used == room and scores[a] <= scores[best[used - 1]]):
+            # an equal score is no reason to move a smaller number; scores are never negative
+            if scores[a] <= worst or not eligible[a]:
                 continue
             low, place = 0, used
             while low < place:
@@ -97,6 +105,8 @@ def top(const float[::1] scores, const unsigned char[::1] eligible, Py_ssize_t c
                 used += 1
             memmove(&best[place] + 1, &best[place], (used - place - 1) * sizeof(long long))
             best[place] = a
+            if used == room:
+                worst = scores[best[used - 1]]
     return chosen[:used]
 
 
@@ -108,9 +118,9 @@ def tally(
     cdef Py_ssize_t a, i
     with nogil:
         for a in range(matching.shape[0]):
-            if matching[a]:
-                for i in range(ptr[a], ptr[a + 1]):
-                    count[values[i]] += 1
+            # added rather than asked, as whether an article matches cannot be foreseen
+            for i in range(ptr[a], ptr[a + 1]):
+                count[values[i]] += matching[a]
     return counts
 
 
