@@ -51,6 +51,8 @@ MAX_REQUESTS_JITTER = 20_000
 REQUEST_LINE = 8190
 """gunicorn's own 4,094 bytes end at some 440 Japanese characters, escaped."""
 KEEPALIVE_SECONDS = 5
+BEGIN_SECONDS = 2.0
+"""After a worker has started, until it looks for facts and tickets that others left; its own come at once."""
 
 REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
     (http_errors.LimitRequestLine, 414, "URI Too Long"),
@@ -180,16 +182,23 @@ class _Server(BaseApplication):  # type: ignore[misc]
         )  # fmt: skip
         warm(parts.live)
 
+        begun = threading.Event()
+
         def begin() -> None:
+            begun.set()
             spool.start()
             clerk.start()
 
-        # they open the database: a second of importing, beside the first answers
-        threading.Thread(target=begin, daemon=True).start()
-
         def leave(server: object, worker: object) -> None:
-            clerk.close()
+            beginning.cancel()
+            if begun.is_set():
+                clerk.close()
             spool.close()
+
+        # they open the database: a second of importing, which the first readers need not share
+        beginning = threading.Timer(BEGIN_SECONDS, begin)
+        beginning.daemon = True
+        beginning.start()
 
         self.cfg.set("worker_exit", leave)
         schedule.start(schedule.Scheduler(
