@@ -24,6 +24,8 @@ _LEAD = 60
 """Characters shown before the first match, at most."""
 
 _SENTENCE_ENDS = "。．！？!?\n"
+_FOLLOWERS = "、。，．,.;:!?！？；：)）]］」』】〉》|"
+"""Signs that belong to what stands before them: no excerpt begins with one."""
 _ZERO_WIDTH_JOINER = "\u200d"
 _MARKS = ("Mn", "Mc", "Me")
 _EXTENDERS = (
@@ -129,7 +131,7 @@ def _tidy(text: str, first: int, last: int) -> tuple[int, int]:
     Ends at a word; never cuts inside what a reader sees as one character.
     """
     left = _lead(text, first, WIDTH - kernel.chosen.width(text[first:last]))
-    while left < first and (text[left].isspace() or _tears(text, left)):
+    while left < first and (text[left].isspace() or text[left] in _FOLLOWERS or _tears(text, left)):
         left += 1
     right = kernel.chosen.fit(text, left, WIDTH)
     if right < len(text) and text[right - 1].isalnum() and text[right].isalnum():

@@ -150,6 +150,16 @@ def test_a_snippet_begins_at_a_sentence_where_one_begins_near(make_index: MakeIn
     assert hit(japanese, "ペリカン").snippet.text == "ここでペリカンが飛ぶ。"
 
 
+def test_no_snippet_begins_with_a_sign_of_the_words_before_it(bundled: Indexed) -> None:
+    for locale, queries in {
+        "ja": ("返金", "解約 手続き", "音が出ない"),
+        "en": ("refund", "card declined"),
+    }.items():
+        for query in queries:
+            for each in search(bundled.snapshot(locale), Query(text=query, limit=50)).hits:
+                assert each.snippet.text[0] not in "、。，．,.;:!?！？)）」』】|"
+
+
 def test_a_snippet_cuts_no_latin_word_in_two(make_index: MakeIndex) -> None:
     words = " ".join(f"feather{n}" for n in range(100))
     snapshot = page(make_index, "en", f"{words} pelican {words}")
