@@ -48,6 +48,8 @@ class Sought(Struct, frozen=True):
     values: dict[int, float]
     """What a match is worth by its term, parts of phrases too: the rarer, the more."""
     phrases: tuple[Alternative, ...]
+    beginnings: Ints
+    """Their first terms, sorted: most sections hold none, and need no closer look."""
 
 
 def sought(snapshot: Snapshot, plan: Plan) -> Sought:
@@ -60,7 +62,8 @@ def sought(snapshot: Snapshot, plan: Plan) -> Sought:
         term: weight * math.log1p(snapshot.meta.sections / (1 + int(snapshot.df[term])))
         for term, weight in weights.items()
     }
-    return Sought(frozenset(single), np.array(sorted(single), np.int32), values, phrases)
+    beginnings = np.array(sorted({phrase.terms[0] for phrase in phrases}), np.int32)
+    return Sought(frozenset(single), np.array(sorted(single), np.int32), values, phrases, beginnings)
 
 
 def excerpt(snapshot: Snapshot, section: int, text: str, sought: Sought) -> Snippet:
@@ -68,7 +71,7 @@ def excerpt(snapshot: Snapshot, section: int, text: str, sought: Sought) -> Snip
     start, end = snapshot.forward_ptr[section : section + 2].tolist()
     forward = (snapshot.forward_term, snapshot.forward_start, snapshot.forward_end)
     found: list[Match] = kernel.chosen.matches(*forward, start, end, sought.terms)
-    if sought.phrases:
+    if kernel.chosen.matches(*forward, start, end, sought.beginnings):
         terms, starts, ends = (each[start:end].tolist() for each in forward)
         whole = list(zip(starts, ends, terms, strict=True))
         found = sorted({*found, *_phrases(sought, whole, text)})
