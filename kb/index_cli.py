@@ -14,7 +14,7 @@ from kb.index.generation import has_index
 from kb.model import Severity, Tree
 from kb.options import ARTICLES, LOCALE, VAR
 from kb.processes import get_ready
-from kb.terminal import err, out, progress
+from kb.progress import progress
 
 _LEFT_OUT = frozenset({"duplicate-id", "empty"})
 """Codes of warnings that say why a file is no article; errors are told in any case."""
@@ -42,17 +42,16 @@ def build_index(articles: Path, var: Path, locale: str | None, rebuild: bool) ->
         summary = indexer.build(tree, var, rebuild=rebuild, progress=step)
     told = [each for each in tree.findings if each.severity is Severity.ERROR or each.code in _LEFT_OUT]
     for finding in told:
-        err.print(str(finding), style="red", markup=False)
+        click.secho(str(finding), fg="red", err=True)
     warnings = len(tree.findings) - len(told)
     if summary.rebuilt_because and not rebuild:
-        err.print(f"everything was analysed again: {summary.rebuilt_because}", style="yellow", markup=False)
+        click.secho(f"everything was analysed again: {summary.rebuilt_because}", fg="yellow", err=True)
     left = "".join(f", {count} {reason}" for reason, count in sorted(summary.left_out.items()))
     skipped = tree.files - len(tree.articles)
     did = "nothing changed" if summary.unchanged else f"{summary.changed} analysed, {summary.removed} removed"
-    out.print(
+    click.echo(
         f"{summary.articles} articles, {summary.sections} sections ({did}) in {summary.seconds:.1f} s; "
         f"{tree.files} files, {skipped} skipped{left}"
-        + (f"; {warnings} warnings, see `kb check`" if warnings else ""),
-        markup=False,
+        + (f"; {warnings} warnings, see `kb check`" if warnings else "")
     )
     return tree

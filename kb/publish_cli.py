@@ -28,6 +28,7 @@ from kb.evaluate import GOLDEN_RANK
 from kb.index.generation import Generation, open_live
 from kb.model import Audience, Tree
 from kb.options import ARTICLES, LOCALE, VAR
+from kb.progress import progress
 from kb.publish import bisect as bisecting
 from kb.publish import preview as previews
 from kb.publish import replay, synonyms, translations, wordings, workshop
@@ -36,7 +37,7 @@ from kb.publish.git import Mirror, toplevel
 from kb.publish.orders import order_of
 from kb.publish.publish import publish
 from kb.publish.status import Status
-from kb.terminal import err, out, progress
+from kb.terminal import err, out
 
 _FROM = click.option("--from", "place", metavar="GIT_URL_OR_DIR",
                      help="Repository or folder; default KB_GIT_URL, else ./articles.")  # fmt: skip

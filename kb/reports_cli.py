@@ -23,8 +23,9 @@ from kb.desk import records
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.index.generation import Generation, live_folder
 from kb.options import ARTICLES, VAR
+from kb.progress import progress
 from kb.records_cli import open_store
-from kb.terminal import out, progress
+from kb.terminal import out
 
 _FROM = click.option("--from", "start", default="", metavar="DATE", help="First day; default 28 days ago.")
 _TO = click.option("--to", "end", default="", metavar="DATE", help="Last day; default now.")

@@ -16,8 +16,9 @@ from kb.index.generation import Generation, has_index, open_live
 from kb.index_cli import build_index
 from kb.model import Audience
 from kb.options import ARTICLES, LOCALE, VAR
+from kb.progress import progress
 from kb.search import MAX_LIMIT, Query, Results, search
-from kb.terminal import err, out, progress
+from kb.terminal import err, out
 from kb.text.normalize import clean_query
 
 _AUDIENCE = click.option(

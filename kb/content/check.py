@@ -19,8 +19,7 @@ from msgspec.structs import replace
 
 from kb.content import alike
 from kb.content.article import in_agents_folder
-from kb.content.paths import Layout, Target, resolve, split_locale
-from kb.content.site import SITE_FILE
+from kb.content.paths import SITE_FILE, Layout, Target, resolve, split_locale
 from kb.content.sources import Written, destinations
 from kb.model import Article, Audience, Finding, Severity, Status, Tree
 

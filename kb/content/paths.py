@@ -17,6 +17,8 @@ from msgspec import Struct
 
 from kb.model import Kind
 
+SITE_FILE = "kb.yml"
+
 MARKDOWN_ENDINGS = (".md", ".markdown", ".mdx")
 
 _LANGUAGES = frozenset(

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from kb.content import values
-from kb.content.paths import nfc
+from kb.content.paths import SITE_FILE, nfc
 from kb.content.yamltext import Mapping, Node, Refused, Scalar, load
 from kb.errors import ContentError
 from kb.model import Category, Channel, Finding, Pin, Severity, Site
 
-SITE_FILE = "kb.yml"
 SYNONYMS_FILE = "synonyms.yml"
 MAX_BYTES = 1_000_000
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from kb.content.paths import is_language
-from kb.content.site import SITE_FILE
+from kb.content.paths import SITE_FILE, is_language
 from kb.errors import BadParameter, GitFailed, TreeMissing
 from kb.publish.git import Mirror, check_ref, redact, toplevel
 
