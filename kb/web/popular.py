@@ -46,6 +46,8 @@ class MostRead:
 
         end = now_ms()
         try:
+            # the first page of a new service may come before the tables
+            self._store.migrate()
             self._counted = most_read(self._store, end - DAYS * 86_400_000, end)
         except KbError as error:
             structlog.get_logger("kb").warning("most read not counted", reason=str(error))
