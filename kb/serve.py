@@ -1,12 +1,13 @@
 """gunicorn, embedded: `serve` binds, starts the workers, ends when it is stopped. Called by `kb.cli`.
 
-The parent process opens nothing: each worker does so after the fork, because threads, locks and memory
-maps do not survive one. It imports the application's code once for all workers, but only when
-prometheus-client, which decides while it is imported whether processes share counters, was told so.
+The parent process opens nothing but the dictionary: each worker does so after the fork, because threads,
+locks and connections do not survive one. It imports the application's code once for all workers, but only
+when prometheus-client, which decides while it is imported whether processes share counters, was told so.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
@@ -79,8 +80,10 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="kb-metrics-") as metrics:
         # read by prometheus-client while it is imported
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
-        # code alone, nothing opened: imported once here, it is there in every worker after the fork
+        # code, and the dictionary, which is only read: what is here once is in every worker after the fork
         import_module("kb.api")
+        import_module("kb.text.analyze").analyze("返金")
+        gc.freeze()
         if until is not None:
             until()
         listener = bind(host, port)

@@ -1,11 +1,14 @@
-"""The words of the pages themselves, a JSON file a language. Templates call it `t`.
+"""The words of the pages themselves: gettext catalogues, `locale/<language>.po`. Templates call them `t`.
 
+Messages have names, so that no language is the source of the others. The catalogues are read as they are
+edited, in a few milliseconds: nothing is compiled, and what would compile them takes longer to import.
 A site may have locales that these files do not: its pages then speak English around its own articles.
 """
 
 from __future__ import annotations
 
-import json
+import re
+from ast import literal_eval
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -13,6 +16,9 @@ from zoneinfo import ZoneInfo
 
 FALLBACK = "en"
 _FOLDER = Path(__file__).parent / "locale"
+_STRINGS = r'((?:"(?:[^"\\\n]|\\.)*"\n?)+)'
+_MESSAGE = re.compile(rf"^msgid {_STRINGS}msgstr {_STRINGS}", re.M)
+"""https://www.gnu.org/software/gettext/manual/html_node/PO-Files.html, without plurals and contexts."""
 
 
 class Texts:
@@ -46,7 +52,7 @@ class Texts:
 
 @cache
 def languages() -> tuple[str, ...]:
-    return tuple(sorted(file.stem for file in _FOLDER.glob("*.json")))
+    return tuple(sorted(file.stem for file in _FOLDER.glob("*.po")))
 
 
 @cache
@@ -54,7 +60,18 @@ def texts_for(locale: str) -> Texts:
     """The words for a locale: its own, its language's (`pt` for `pt-BR`), else English."""
     wanted = (locale, locale.partition("-")[0], FALLBACK)
     language = next(each for each in wanted if each in languages())
-    return Texts(language, json.loads((_FOLDER / f"{language}.json").read_text("utf-8")))
+    return Texts(language, read_catalogue((_FOLDER / f"{language}.po").read_text("utf-8")))
+
+
+def read_catalogue(text: str) -> dict[str, str]:
+    """Messages by name; the header, which has none, is left out."""
+    found = {_joined(name): _joined(message) for name, message in _MESSAGE.findall(text)}
+    return {name: message for name, message in found.items() if name}
+
+
+def _joined(strings: str) -> str:
+    """A string may go on in the next line; its escapes are C's, which Python shares."""
+    return "".join(literal_eval(line) for line in strings.splitlines())
 
 
 def language_name(locale: str) -> str:

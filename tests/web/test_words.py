@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import gettext
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,11 @@ import pytest
 import kb.web
 from kb.errors import BadSetting
 from kb.settings import SETTINGS, Settings, load
-from kb.web.texts import texts_for
+from kb.web.texts import read_catalogue, texts_for
 
 WEB = Path(kb.web.__file__).parent
-CATALOGUES = {file.stem: json.loads(file.read_text("utf-8")) for file in (WEB / "locale").glob("*.json")}
+FILES = sorted((WEB / "locale").glob("*.po"))
+CATALOGUES = {file.stem: read_catalogue(file.read_text("utf-8")) for file in FILES}
 SOURCES = [*(WEB / "templates").glob("*.html"), *WEB.glob("*.py")]
 
 
@@ -34,6 +37,25 @@ def used_keys() -> set[str]:
 
 def test_there_are_japanese_and_english_words():
     assert set(CATALOGUES) >= {"ja", "en"}
+
+
+def test_a_catalogue_is_read_as_gettext_reads_it(tmp_path):
+    if shutil.which("msgfmt") is None:
+        pytest.skip("needs msgfmt: apt-get install gettext")
+    for file in FILES:
+        compiled = tmp_path / f"{file.stem}.mo"
+        subprocess.run(["msgfmt", "--check", "-o", compiled, file], check=True)
+        with compiled.open("rb") as stream:
+            known = gettext.GNUTranslations(stream)
+        for name, message in CATALOGUES[file.stem].items():
+            assert known.gettext(name) == message
+    assert read_catalogue('msgid "a"\nmsgstr ""\n"one \\"two\\"\\n"\n"three"\n') == {"a": 'one "two"\nthree'}
+
+
+def test_no_message_is_in_a_catalogue_twice():
+    for file in FILES:
+        names = re.findall(r'^msgid "(.+)"$', file.read_text("utf-8"), re.M)
+        assert len(names) == len(set(names)) == len(CATALOGUES[file.stem])
 
 
 def test_every_catalogue_has_every_key_with_the_same_placeholders():
