@@ -11,6 +11,7 @@ import click
 
 from kb import __version__
 from kb.errors import KbError
+from kb.later import importing
 
 COMMANDS = {
     "serve": "kb.serve_cli:serve_command",
@@ -43,7 +44,8 @@ class _Commands(click.Group):
         module, _, name = COMMANDS.get(cmd_name, "").partition(":")
         if not module:
             raise click.NoSuchCommand(cmd_name, possibilities=COMMANDS, ctx=ctx)
-        command: click.Command = getattr(import_module(module), name)
+        with importing():
+            command: click.Command = getattr(import_module(module), name)
         return command
 
 

@@ -35,7 +35,7 @@ def build_index(articles: Path, var: Path, locale: str | None, rebuild: bool) ->
     if locale is not None and not is_language(locale):
         raise BadParameter("--locale", f"{locale!r} is no language like ja, en or pt-BR")
     if not has_index(var) or rebuild:
-        get_ready("kb.index.locales", "kb.content.article")
+        get_ready("kb.index.locales")
     with progress() as step:
         known = None if rebuild else indexer.known_articles(var)
         tree = read_tree(articles, locale=locale, known=known, progress=lambda d, n: step("reading", d, n))

@@ -34,7 +34,7 @@ from msgspec import Struct
 
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreReadOnly
 from kb.index import kernel
-from kb.later import later
+from kb.later import importing, later
 from kb.ports import bind
 from kb.settings import Settings
 from kb.signing import signing_secret
@@ -81,7 +81,8 @@ def serve(
         # read by prometheus-client while it is imported
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         # code, and the dictionary, which is only read: what is here once is in every worker after the fork
-        import_module("kb.api")
+        with importing():
+            import_module("kb.api")
         import_module("kb.text.analyze").analyze("返金")
         gc.freeze()
         if until is not None:

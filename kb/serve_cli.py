@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from kb.desk.senders import senders
+from kb.later import importing
 from kb.options import ARTICLES, LOCALE, VAR
 from kb.ports import check_address
 from kb.settings import Settings, load
@@ -38,7 +39,7 @@ def serve_command(
         _preview(articles, ref, locale, host, port, settings)
         return
     with _indexed(articles or _unpublished(var), var, locale) as stands:
-        with _without_rich():
+        with importing(), _without_rich():
             from kb.serve import Made, serve  # takes a second, which the index is made in
 
         serve(var, host, port, settings, locale, Made(articles=articles), stands)
