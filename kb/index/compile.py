@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +26,12 @@ from whoosh.util.numeric import byte_to_length, length_to_byte
 
 from kb.index import grams, schema
 from kb.index.blob import offsets, save, save_blob
+from kb.index.joined import Joined, Wide, names_of
 from kb.index.schema import GRAM_B, QUESTION_B
 from kb.index.snapshot import Meta
 from kb.index.suggestions import save_suggestions
 from kb.index.vectors import COUNT_BITS, ROW_BITS, Vectors
 from kb.text.kana import to_hiragana
-
-Wide = npt.NDArray[np.int64]
 
 _QUANTISED = np.array([byte_to_length(length_to_byte(n)) for n in range(4096)], np.float32)
 
@@ -44,7 +41,7 @@ _encode = msgspec.msgpack.Encoder().encode
 def compile_snapshot(vectors: Sequence[Vectors], folder: Path, locale: str) -> Meta:
     """Write the snapshot of one locale and audience to `folder`, which must not exist. Returns its meta."""
     folder.mkdir(parents=True)
-    joined = _Joined(sorted(vectors, key=lambda each: each.card.id))
+    joined = Joined(sorted(vectors, key=lambda each: each.card.id))
     articles = joined.articles
     save(folder, "article_sections", joined.section_offsets)
     save(folder, "article_questions", joined.question_offsets)
@@ -75,61 +72,6 @@ def compile_snapshot(vectors: Sequence[Vectors], folder: Path, locale: str) -> M
     return meta
 
 
-class _Names(Struct, frozen=True):
-    """Strings of all articles, each once."""
-
-    names: list[str]
-    """By bytes, as a binary search over the blob compares them."""
-    number: Wide
-    """Place in `names` of each article's own strings, one article after the other."""
-    first: list[int]
-    """Where an article's own begin in `number`."""
-
-
-def _names(lists: Sequence[tuple[str, ...]]) -> _Names:
-    seen: dict[str, int] = {}
-    number = np.array([seen.setdefault(text, len(seen)) for own in lists for text in own], np.int64)
-    names = sorted(seen, key=str.encode)
-    place = np.empty(len(names), np.int64)
-    place[[seen[name] for name in names]] = np.arange(len(names))
-    return _Names(names, place[number], [0, *accumulate(map(len, lists))][:-1])
-
-
-class _Joined:
-    """The vectors of all articles as one: numbers of terms and rows are those of the snapshot."""
-
-    def __init__(self, articles: Sequence[Vectors]) -> None:
-        self.articles = articles
-        self.section_offsets = offsets([len(each.passages) for each in articles])
-        self.question_offsets = offsets([len(each.asked_lengths) // 4 for each in articles])
-        self.sections = int(self.section_offsets[-1])
-        self.questions = int(self.question_offsets[-1])
-        self.terms = _names([each.terms for each in articles])
-
-    def table(self, name: str, columns: int) -> list[Wide]:
-        """The columns of a table of all articles."""
-        parts = [getattr(each, name) for each in self.articles]
-        found = np.frombuffer(b"".join(parts), np.int32).reshape(-1, columns)
-        return [column.astype(np.int64) for column in found.T]
-
-    def shift(self, name: str, size: int, starts: npt.ArrayLike) -> Wide:
-        """For each row (`size` bytes) of a table, where its article begins in something else."""
-        rows = [len(getattr(each, name)) // size for each in self.articles]
-        return np.repeat(np.asarray(starts, np.int64)[: len(rows)], rows)
-
-    def term(self, name: str, columns: int, own: Wide) -> Wide:
-        """Numbers of terms from articles' own."""
-        found: Wide = self.terms.number[own + self.shift(name, 4 * columns, self.terms.first)]
-        return found
-
-    @cached_property
-    def lengths(self) -> Wide:
-        """(F, sections): terms of each field."""
-        fields = len(schema.FIELDS)
-        parts = [np.frombuffer(each.lengths, np.int32).reshape(fields, -1) for each in self.articles]
-        return np.concatenate([np.zeros((fields, 0), np.int64), *parts], axis=1).astype(np.int64)
-
-
 class _Postings(Struct, frozen=True):
     """Ordered by number, then row."""
 
@@ -141,7 +83,7 @@ class _Postings(Struct, frozen=True):
 # ---------------------------------------------------------------- words
 
 
-def _compile_words(folder: Path, joined: _Joined) -> dict[str, float]:
+def _compile_words(folder: Path, joined: Joined) -> dict[str, float]:
     """Posting lists of words, with their statistics; returns the average length of each field."""
     sections, idf, averages = _section_postings(joined)
     save(folder, "idf", idf.astype(np.float32))
@@ -150,7 +92,7 @@ def _compile_words(folder: Path, joined: _Joined) -> dict[str, float]:
     return averages
 
 
-def _section_postings(joined: _Joined) -> tuple[_Postings, npt.NDArray[np.float64], dict[str, float]]:
+def _section_postings(joined: Joined) -> tuple[_Postings, npt.NDArray[np.float64], dict[str, float]]:
     """Postings of all sections, the idf of each term, the average length of each field."""
     rows, terms = joined.sections, len(joined.terms.names)
     field, own_row, own_term, tf = joined.table("counts", 4)
@@ -167,7 +109,7 @@ def _section_postings(joined: _Joined) -> tuple[_Postings, npt.NDArray[np.float6
     return _summed(term, row, impact, rows), idf, averages
 
 
-def _question_postings(joined: _Joined) -> _Postings:
+def _question_postings(joined: Joined) -> _Postings:
     """Single lines of `questions`, rows after the sections, with statistics of their own."""
     line, own, tf = joined.table("asked", 3)
     line = line + joined.shift("asked", 12, joined.question_offsets)
@@ -222,7 +164,7 @@ def _save_postings(folder: Path, name: str, parts: Sequence[_Postings], count: i
 # ---------------------------------------------------------------- n-grams
 
 
-def _compile_grams(folder: Path, joined: _Joined) -> None:
+def _compile_grams(folder: Path, joined: Joined) -> None:
     rows = max(joined.sections, 1)
     packed = np.frombuffer(b"".join(each.grams for each in joined.articles), np.uint64)
     packed = packed + (joined.shift("grams", 8, joined.section_offsets).astype(np.uint64) << COUNT_BITS)
@@ -246,7 +188,7 @@ def _compile_grams(folder: Path, joined: _Joined) -> None:
 # ---------------------------------------------------------------- the rest
 
 
-def _compile_forward(folder: Path, joined: _Joined) -> None:
+def _compile_forward(folder: Path, joined: Joined) -> None:
     """Body tokens of each section in order, with positions: snippets are cut from these."""
     (lengths,) = joined.table("forward_lengths", 1)
     own, start, end = joined.table("forward", 3)
@@ -256,9 +198,9 @@ def _compile_forward(folder: Path, joined: _Joined) -> None:
     save(folder, "forward_end", end.astype(np.int32))
 
 
-def _compile_lexicon(folder: Path, joined: _Joined) -> None:
+def _compile_lexicon(folder: Path, joined: Joined) -> None:
     """Which terms a kana spelling may stand for: かいやく → 解約."""
-    spelled = _names([each.readings for each in joined.articles])
+    spelled = names_of([each.readings for each in joined.articles])
     own_reading, own_term = joined.table("read_as", 2)
     reading = spelled.number[own_reading + joined.shift("read_as", 8, spelled.first)]
     terms = max(len(joined.terms.names), 1)
@@ -268,9 +210,9 @@ def _compile_lexicon(folder: Path, joined: _Joined) -> None:
     save(folder, "lexicon_terms", (pairs % terms).astype(np.int32))
 
 
-def _compile_forms(folder: Path, joined: _Joined) -> None:
+def _compile_forms(folder: Path, joined: Joined) -> None:
     """How each term is written, and every word in Latin script as written: what typos are compared with."""
-    forms = _names([each.forms for each in joined.articles])
+    forms = names_of([each.forms for each in joined.articles])
     own_term, own_form, count = joined.table("written", 3)
     term, itself = joined.term("written", 3, own_term), own_form < 0
     form = forms.number[(own_form + joined.shift("written", 12, forms.first))[~itself]]
@@ -313,7 +255,7 @@ def _often(form: tuple[str, int]) -> tuple[int, str]:
     return form[1], form[0]
 
 
-def _compile_facets(folder: Path, joined: _Joined) -> dict[str, list[str]]:
+def _compile_facets(folder: Path, joined: Joined) -> dict[str, list[str]]:
     """Write the values of each facet by article; return their names."""
     cards = [each.card for each in joined.articles]
     names: dict[str, list[str]] = {}
@@ -327,7 +269,7 @@ def _compile_facets(folder: Path, joined: _Joined) -> dict[str, list[str]]:
     return names
 
 
-def _cards(joined: _Joined) -> list[bytes]:
+def _cards(joined: Joined) -> list[bytes]:
     number, found = joined.terms.number, []
     for each, first in zip(joined.articles, joined.terms.first, strict=True):
         terms = tuple(int(number[first + own]) for own in each.card.title_terms)

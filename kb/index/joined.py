@@ -1,0 +1,73 @@
+"""The term vectors of all articles as one: tables laid end to end, own numbers turned into the snapshot's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from kb.index import schema
+from kb.index.blob import offsets
+from kb.index.vectors import Vectors
+
+Wide = npt.NDArray[np.int64]
+
+
+class Names(Struct, frozen=True):
+    """Strings of all articles, each once."""
+
+    names: list[str]
+    """By bytes, as a binary search over the blob compares them."""
+    number: Wide
+    """Place in `names` of each article's own strings, one article after the other."""
+    first: list[int]
+    """Where an article's own begin in `number`."""
+
+
+def names_of(lists: Sequence[tuple[str, ...]]) -> Names:
+    """The strings of a list an article, joined."""
+    seen: dict[str, int] = {}
+    number = np.array([seen.setdefault(text, len(seen)) for own in lists for text in own], np.int64)
+    names = sorted(seen, key=str.encode)
+    place = np.empty(len(names), np.int64)
+    place[[seen[name] for name in names]] = np.arange(len(names))
+    return Names(names, place[number], [0, *accumulate(map(len, lists))][:-1])
+
+
+class Joined:
+    """The vectors of all articles as one: numbers of terms and rows are those of the snapshot."""
+
+    def __init__(self, articles: Sequence[Vectors]) -> None:
+        self.articles = articles
+        self.section_offsets = offsets([len(each.passages) for each in articles])
+        self.question_offsets = offsets([len(each.asked_lengths) // 4 for each in articles])
+        self.sections = int(self.section_offsets[-1])
+        self.questions = int(self.question_offsets[-1])
+        self.terms = names_of([each.terms for each in articles])
+
+    def table(self, name: str, columns: int) -> list[Wide]:
+        """The columns of a table of all articles."""
+        parts = [getattr(each, name) for each in self.articles]
+        found = np.frombuffer(b"".join(parts), np.int32).reshape(-1, columns)
+        return [column.astype(np.int64) for column in found.T]
+
+    def shift(self, name: str, size: int, starts: npt.ArrayLike) -> Wide:
+        """For each row (`size` bytes) of a table, where its article begins in something else."""
+        rows = [len(getattr(each, name)) // size for each in self.articles]
+        return np.repeat(np.asarray(starts, np.int64)[: len(rows)], rows)
+
+    def term(self, name: str, columns: int, own: Wide) -> Wide:
+        """Numbers of terms from articles' own."""
+        found: Wide = self.terms.number[own + self.shift(name, 4 * columns, self.terms.first)]
+        return found
+
+    @cached_property
+    def lengths(self) -> Wide:
+        """(F, sections): terms of each field."""
+        fields = len(schema.FIELDS)
+        parts = [np.frombuffer(each.lengths, np.int32).reshape(fields, -1) for each in self.articles]
+        return np.concatenate([np.zeros((fields, 0), np.int64), *parts], axis=1).astype(np.int64)
