@@ -9,7 +9,7 @@ import click
 from kb import indexer
 from kb.content.paths import is_language
 from kb.content.tree import read_tree
-from kb.errors import BadParameter
+from kb.errors import BadParameter, IndexDamaged
 from kb.index.generation import has_index
 from kb.model import Severity, Tree
 from kb.options import ARTICLES, LOCALE, VAR
@@ -34,7 +34,7 @@ def build_index(articles: Path, var: Path, locale: str | None, rebuild: bool) ->
     """Read, index, and say what was done."""
     if locale is not None and not is_language(locale):
         raise BadParameter("--locale", f"{locale!r} is no language like ja, en or pt-BR")
-    if not has_index(var) or rebuild:
+    if rebuild or not _stands(var):
         get_ready("kb.index.locales")
     with progress() as step:
         known = None if rebuild else indexer.known_articles(var)
@@ -55,3 +55,11 @@ def build_index(articles: Path, var: Path, locale: str | None, rebuild: bool) ->
         + (f"; {warnings} warnings, see `kb check`" if warnings else "")
     )
     return tree
+
+
+def _stands(var: Path) -> bool:
+    """Whether there may be something to continue; a damaged pointer is replaced by what is built."""
+    try:
+        return has_index(var)
+    except IndexDamaged:
+        return False

@@ -208,6 +208,19 @@ def test_index_repairs_a_damaged_index_and_says_why(kb: Kb, tmp_path: Path) -> N
     assert "orders/refund" in kb("search", "返金", "--var", var).out
 
 
+def test_a_pointer_that_names_no_index_is_told_by_serve_and_replaced_by_index(
+    kb: Kb, shop: Path, tmp_path: Path
+) -> None:
+    var = tmp_path / "var"
+    pointer = var / "index/current"
+    pointer.parent.mkdir(parents=True)
+    pointer.write_text("../elsewhere\n", "utf-8")
+    line = refusal(kb("serve", "--var", var, "--port", "0"))
+    assert line == f"{pointer}: does not name a generation; run `kb index` to make it anew"
+    assert kb("index", "--articles", shop / "articles", "--var", var).status == 0
+    assert kb("search", "返金", "--var", var).status == 0
+
+
 def test_index_without_articles_says_where_they_should_be(kb: Kb, tmp_path: Path) -> None:
     line = refusal(kb("index", "--articles", tmp_path / "none", "--var", tmp_path / "var"))
     assert line == f"{tmp_path / 'none'}: cannot be listed: No such file or directory"

@@ -141,13 +141,11 @@ def live_folder(var: Path) -> str:
 
 
 def has_index(var: Path) -> bool:
-    """Whether there is one, be it sound or not."""
+    """Whether the pointer names one, sound or not. Raises IndexDamaged for a pointer that cannot be read."""
     try:
         live_folder(var)
     except IndexMissing:
         return False
-    except IndexDamaged:
-        return True
     return True
 
 
