@@ -53,7 +53,7 @@ REQUEST_LINE = 8190
 """gunicorn's own 4,094 bytes end at some 440 Japanese characters, escaped."""
 KEEPALIVE_SECONDS = 5
 BEGIN_SECONDS = 2.0
-"""After a worker has started, until it looks for facts and tickets that others left; its own come at once."""
+"""From a worker's start until it hands over tickets, and facts that others left; its own come at once."""
 
 REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
     (http_errors.LimitRequestLine, 414, "URI Too Long"),

@@ -255,6 +255,11 @@ def _origins(text: str) -> tuple[str, ...]:
 def _database(text: str) -> Secret:
     if text and not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite:///")):
         raise ValueError("must begin with postgresql:// or sqlite:///")
+    try:
+        urlsplit(text).port  # noqa: B018 - reading it is the check
+    except ValueError:
+        # never with the text, which may hold a password
+        raise ValueError("must name its host and port like host:5432") from None
     return Secret(text)
 
 

@@ -155,3 +155,12 @@ def test_settings_are_read_from_the_environment():
     assert settings.base_url.prefix == "/%E3%83%98%E3%83%AB%E3%83%97"
     assert settings.rate_limit == ""
     assert settings.trusted_proxies == ("10.0.0.0/8",)
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://u:geheim@h/x", "postgresql://u:geheim@h:port/x", "postgresql://u:geheim@[h/x"]
+)
+def test_an_address_of_a_database_that_cannot_be_read_is_refused_at_start_without_its_password(url):
+    with pytest.raises(BadSetting, match="KB_DATABASE_URL") as raised:
+        load({"KB_DATABASE_URL": url})
+    assert "geheim" not in str(raised.value)
