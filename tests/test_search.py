@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from kb.errors import BadParameter
 from kb.index.generation import live_folder
+from kb.index.kernel_numpy import MAX_SECTIONS
 from kb.index.layout import locale_folder
 from kb.index.snapshot import Snapshot
 from kb.model import Audience, Correction
-from kb.search import CORRECTED_SHARE, MAX_SECTIONS, Query, Results, search
+from kb.search import CORRECTED_SHARE, Query, Results, search
 from kb.spelling import candidates
 from kb.suggest import suggest
 from kb.text.normalize import clean_query

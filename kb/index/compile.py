@@ -25,8 +25,9 @@ from msgspec import Struct
 from whoosh.util.numeric import byte_to_length, length_to_byte
 
 from kb.index import grams, schema
-from kb.index.blob import offsets, save, save_blob
+from kb.index.blob import load, offsets, save, save_blob
 from kb.index.joined import Joined, Wide, names_of
+from kb.index.kernel_numpy import bits_needed, packed
 from kb.index.schema import GRAM_B, QUESTION_B
 from kb.index.snapshot import Meta
 from kb.index.suggestions import save_suggestions
@@ -89,6 +90,13 @@ def _compile_words(folder: Path, joined: Joined) -> dict[str, float]:
     save(folder, "idf", idf.astype(np.float32))
     save(folder, "df", np.bincount(sections.number, minlength=len(idf)).astype(np.int32))
     _save_postings(folder, "words", [sections, _question_postings(joined)], len(idf))
+    lines = (joined.section_offsets, joined.question_offsets)
+    owner = np.concatenate([np.repeat(np.arange(len(joined.articles)), np.diff(each)) for each in lines])
+    ptr, row = load(folder, "words_ptr"), load(folder, "words_row")
+    for name, array in zip(
+        ("frequent", "frequent_articles"), frequent_sets(ptr, row, owner, len(joined.articles)), strict=True
+    ):
+        save(folder, name, array)
     return averages
 
 
@@ -159,6 +167,24 @@ def _save_postings(folder: Path, name: str, parts: Sequence[_Postings], count: i
     save(folder, f"{name}_ptr", offsets(np.bincount(number, minlength=count)))
     save(folder, f"{name}_row", row[order])
     save(folder, f"{name}_impact", impact[order])
+
+
+FREQUENT = 16
+"""A term with a posting for every so many articles is frequent: its articles are stored as a set, too, which
+takes less room than its postings, and is or-ed instead of looking up the article of each posting."""
+
+
+def frequent_sets(ptr: Wide, row: npt.NDArray[Any], owner: Wide, articles: int) -> tuple[Any, Any]:
+    """For each term the number of its set of articles, -1 without one; and the sets, one after the other."""
+    often = np.flatnonzero(np.diff(ptr) * FREQUENT >= max(articles, 1))
+    place = np.full(len(ptr) - 1, -1, np.int32)
+    place[often] = np.arange(len(often))
+    sets = np.zeros((len(often), bits_needed(articles)), np.uint64)
+    for number, term in enumerate(often.tolist()):
+        members = np.zeros(articles, bool)
+        members[owner[row[ptr[term] : ptr[term + 1]]]] = True
+        sets[number] = packed(members)
+    return place, sets.ravel()
 
 
 # ---------------------------------------------------------------- n-grams

@@ -5,123 +5,520 @@ Whatever is long runs without the interpreter's lock; nothing is kept between ca
 Numbers are trusted, as everything in a snapshot that matches its checksums.
 """
 
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.string cimport memcmp, memmove
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
+from libc.string cimport memcmp, memmove, memset
 
 import numpy as np
 
+from kb.index.kernel_numpy import Best
+
 cdef int WIDE = 0x2E80
 cdef int MAX_STARTS = 200
+cdef float SECTION_SHARE = 0.6
+# the smallest score there is
+cdef float LEAST = 1e-45
+
+cdef enum:
+    # rows whose highest sum is looked at before each of them is
+    BLOCK = 64
 
 
-def add(
-    float[::1] rows, const long long[::1] ptr, const int[::1] row, const float[::1] impact,
-    const long long[::1] numbers, const float[::1] weights, const int[::1] owner, unsigned char[::1] matching,
-):
-    cdef Py_ssize_t which, i, end
-    cdef float weight
-    with nogil:
-        for which in range(numbers.shape[0]):
-            weight = weights[which]
-            end = ptr[numbers[which] + 1]
-            if matching is None:
-                for i in range(ptr[numbers[which]], end):
-                    rows[row[i]] += weight * impact[i]
+cdef struct Postings:
+    # one posting list of a query: rows of sections, then of lines of `questions`
+    const int* row
+    const float* impact
+    Py_ssize_t size
+    Py_ssize_t sections
+    float weight
+    # the articles of a frequent term; without them they are looked up by row
+    const unsigned long long* articles
+    bint strict
+    bint owned
+
+
+cdef struct Query:
+    Postings* lists
+    Py_ssize_t used
+    # lists up to here are words; from here on, without the concepts, loose words and n-grams
+    Py_ssize_t words
+    Py_ssize_t loose
+    # where the lists of each concept begin, and the end of the last
+    Py_ssize_t* concept
+    Py_ssize_t concepts
+    Py_ssize_t postings
+
+
+cdef struct Top:
+    int* article
+    float* score
+    Py_ssize_t used
+    Py_ssize_t room
+    # what a score must reach to be among them
+    float bar
+
+
+cdef class Scratch:
+    # zero all over between two uses; of one call at a time
+    cdef float* sums
+    cdef float* best
+    cdef float* line
+    cdef int* asked
+
+    def __cinit__(self, Py_ssize_t rows, Py_ssize_t articles):
+        self.sums = <float*>PyMem_Calloc(rows + 1, sizeof(float))
+        self.best = <float*>PyMem_Calloc(rows + 1, sizeof(float))
+        self.line = <float*>PyMem_Calloc(articles + 1, sizeof(float))
+        self.asked = <int*>PyMem_Calloc(articles + 1, sizeof(int))
+        if not self.sums or not self.best or not self.line or not self.asked:
+            raise MemoryError
+
+    def __dealloc__(self):
+        PyMem_Free(self.sums)
+        PyMem_Free(self.best)
+        PyMem_Free(self.line)
+        PyMem_Free(self.asked)
+
+
+cdef class Scorer:
+    cdef const long long[::1] word_ptr, gram_ptr, starts
+    cdef const int[::1] word_row, gram_row, owner, frequent
+    cdef const float[::1] word_impact, gram_impact
+    cdef const unsigned long long[::1] bits
+    cdef Py_ssize_t rows_count, articles, sections, bits_needed
+    cdef list spare
+
+    def __init__(self, tuple words, tuple grams, owner, article_sections, frequent, frequent_bits):
+        self.word_ptr, self.word_row, self.word_impact = words
+        self.gram_ptr, self.gram_row, self.gram_impact = grams
+        self.owner, self.starts = owner, article_sections
+        self.frequent, self.bits = frequent, frequent_bits
+        self.rows_count, self.articles = len(owner), len(article_sections) - 1
+        self.sections = self.starts[self.articles]
+        self.bits_needed = self.articles // 64 + 1
+        self.spare = []
+
+    def best(
+        self, plan, float question, allowed, float floor, pinned, Py_ssize_t wanted, Py_ssize_t start,
+        Py_ssize_t stop,
+    ):
+        strict = np.zeros(self.bits_needed, np.uint64)
+        cdef unsigned long long[::1] matching = strict
+        cdef const unsigned long long[::1] may = allowed
+        cdef const unsigned long long* eligible = &may[0] if may is not None else NULL
+        cdef unsigned long long* marked = &matching[0]
+        cdef Scratch scratch = self._scratch()
+        cdef Query query
+        cdef Top top
+        cdef Py_ssize_t asked = 0, fixed = 0, n
+        cdef float most = 0
+        memset(&query, 0, sizeof(Query))
+        memset(&top, 0, sizeof(Top))
+        wanted = min(wanted, self.articles)
+        try:
+            self._make(&query, plan)
+            top.article = <int*>PyMem_Malloc((wanted + 1) * sizeof(int))
+            top.score = <float*>PyMem_Malloc((wanted + 1) * sizeof(float))
+            if not top.article or not top.score:
+                raise MemoryError
+            # pinned articles take the first places; the rest is put in order behind them
+            for article in pinned:
+                if fixed < wanted and (eligible == NULL or _has(eligible, article)):
+                    top.article[fixed] = article
+                    fixed += 1
+            with nogil:
+                self._add(&query, scratch, marked)
+                asked = self._ask(&query, scratch, &most)
+                for n in range(fixed):
+                    top.score[n] = self._score(scratch, question, top.article[n])
+                self._choose(&query, scratch, question, marked, eligible, floor, fixed, asked, most, wanted, &top)
+            first = [top.article[n] for n in range(top.used)]
+            page = [
+                (top.article[n], top.score[n], bool(_has(marked, top.article[n])),
+                 self._shown(scratch, top.article[n]))
+                for n in range(min(start, top.used), min(stop, top.used))
+            ]
+            postings = query.postings
+            self._clear(&query, scratch, asked)
+            self.spare.append(scratch)
+        finally:
+            _free(&query)
+            PyMem_Free(top.article)
+            PyMem_Free(top.score)
+        return Best(strict, first, page, postings)
+
+    def rows(self, plan):
+        strict = np.zeros(self.bits_needed, np.uint64)
+        cdef unsigned long long[::1] matching = strict
+        cdef Scratch scratch = self._scratch()
+        cdef Query query
+        memset(&query, 0, sizeof(Query))
+        try:
+            self._make(&query, plan)
+            with nogil:
+                self._add(&query, scratch, &matching[0])
+            rows = np.empty(self.rows_count, np.float32)
+            for n in range(self.rows_count):
+                rows[n] = scratch.sums[n]
+        finally:
+            _free(&query)
+        return rows, strict
+
+    cdef Scratch _scratch(self):
+        # one that failed is not used again
+        return self.spare.pop() if self.spare else Scratch(self.rows_count, self.articles)
+
+    # ------------------------------------------------------------ a query's lists
+
+    cdef int _make(self, Query* query, plan) except -1:
+        cdef dict words = plan.words, loose = plan.loose, grams = plan.grams
+        cdef tuple concepts = plan.concepts
+        cdef Py_ssize_t room = len(words) + len(loose) + len(grams) + 1, number = 0
+        for group in concepts:
+            room += len(group)
+        query.lists = <Postings*>PyMem_Calloc(room, sizeof(Postings))
+        query.concept = <Py_ssize_t*>PyMem_Calloc(len(concepts) + 1, sizeof(Py_ssize_t))
+        if not query.lists or not query.concept:
+            raise MemoryError
+        for term, weight in words.items():
+            self._word(query, term, weight, True)
+        query.words = query.used
+        for group in concepts:
+            query.concept[query.concepts] = query.used
+            query.concepts += 1
+            for alternative in group:
+                terms = alternative.terms
+                if len(terms) == 1:
+                    self._word(query, terms[0], alternative.weight, True)
+                else:
+                    self._all_of(query, terms, alternative.weight)
+        query.concept[query.concepts] = query.loose = query.used
+        for term, weight in loose.items():
+            self._word(query, term, weight, False)
+        for term, weight in grams.items():
+            number = term
+            self._list(
+                query, &self.gram_row[0] + self.gram_ptr[number], &self.gram_impact[0] + self.gram_ptr[number],
+                self.gram_ptr[number + 1] - self.gram_ptr[number], weight, False,
+            )
+        return 0
+
+    cdef Postings* _list(
+        self, Query* query, const int* row, const float* impact, Py_ssize_t size, float weight, bint strict
+    ) noexcept:
+        cdef Postings* made = &query.lists[query.used]
+        made.row, made.impact, made.size, made.weight, made.strict = row, impact, size, weight, strict
+        # rows ascend: those of `questions`, if any, are the last
+        made.sections = size
+        if size and row[size - 1] >= self.sections:
+            made.sections = _lower(row, size, self.sections)
+        query.used += 1
+        query.postings += size
+        return made
+
+    cdef void _word(self, Query* query, Py_ssize_t term, float weight, bint strict) except *:
+        cdef Py_ssize_t begin = self.word_ptr[term]
+        cdef Postings* made = self._list(
+            query, &self.word_row[0] + begin, &self.word_impact[0] + begin, self.word_ptr[term + 1] - begin, weight,
+            strict,
+        )
+        if self.frequent[term] >= 0:
+            made.articles = &self.bits[0] + self.frequent[term] * self.bits_needed
+
+    cdef int _all_of(self, Query* query, tuple terms, float weight) except -1:
+        # the rows where all terms stand, and their mean impact there
+        cdef Py_ssize_t term = terms[0], begin = self.word_ptr[term], size = self.word_ptr[term + 1] - begin
+        cdef Py_ssize_t n, kept, place, end, read = size
+        cdef int* row = <int*>PyMem_Malloc((size + 1) * sizeof(int))
+        cdef float* total = <float*>PyMem_Malloc((size + 1) * sizeof(float))
+        if not row or not total:
+            PyMem_Free(row)
+            PyMem_Free(total)
+            raise MemoryError
+        for n in range(size):
+            row[n], total[n] = self.word_row[begin + n], self.word_impact[begin + n]
+        for other in terms[1:]:
+            term = other
+            place, end, kept = self.word_ptr[term], self.word_ptr[term + 1], 0
+            read += end - place
+            for n in range(size):
+                while place < end and self.word_row[place] < row[n]:
+                    place += 1
+                if place < end and self.word_row[place] == row[n]:
+                    row[kept], total[kept] = row[n], total[n] + self.word_impact[place]
+                    kept += 1
+            size = kept
+        for n in range(size):
+            total[n] = total[n] / <float>len(terms)
+        self._list(query, row, total, size, weight, True).owned = True
+        query.postings += read - size
+        return 0
+
+    # ------------------------------------------------------------ sums
+
+    cdef void _add(self, Query* query, Scratch scratch, unsigned long long* marked) noexcept nogil:
+        cdef Py_ssize_t n, g
+        for n in range(query.words):
+            _add_list(&query.lists[n], scratch.sums)
+        for g in range(query.concepts):
+            for n in range(query.concept[g], query.concept[g + 1]):
+                _raise(&query.lists[n], scratch.best)
+            for n in range(query.concept[g], query.concept[g + 1]):
+                _take(&query.lists[n], scratch.sums, scratch.best)
+        for n in range(query.loose, query.used):
+            _add_list(&query.lists[n], scratch.sums)
+        for n in range(query.loose):
+            self._mark(&query.lists[n], marked)
+
+    cdef void _mark(self, const Postings* one, unsigned long long* marked) noexcept nogil:
+        cdef Py_ssize_t n
+        cdef unsigned int article
+        if one.articles != NULL:
+            for n in range(self.bits_needed):
+                marked[n] |= one.articles[n]
+        else:
+            for n in range(one.size):
+                article = self.owner[one.row[n]]
+                marked[article >> 6] |= <unsigned long long>1 << (article & 63)
+
+    cdef Py_ssize_t _ask(self, const Query* query, Scratch scratch, float* most) noexcept nogil:
+        # the best line of `questions` of each article that has one; returns how many have, and the most
+        cdef Py_ssize_t n, i, asked = 0
+        cdef int article
+        cdef float value
+        for n in range(query.used):
+            for i in range(query.lists[n].sections, query.lists[n].size):
+                value = scratch.sums[query.lists[n].row[i]]
+                article = self.owner[query.lists[n].row[i]]
+                if value > scratch.line[article]:
+                    if scratch.line[article] == 0:
+                        scratch.asked[asked] = article
+                        asked += 1
+                    scratch.line[article] = value
+                    most[0] = value if value > most[0] else most[0]
+        return asked
+
+    cdef float _score(self, Scratch scratch, float question, Py_ssize_t article) noexcept nogil:
+        cdef Py_ssize_t n
+        cdef float best = 0
+        for n in range(self.starts[article], self.starts[article + 1]):
+            best = scratch.sums[n] if scratch.sums[n] > best else best
+        return best + question * scratch.line[article]
+
+    # ------------------------------------------------------------ the best articles
+
+    cdef void _choose(
+        self, const Query* query, Scratch scratch, float question, const unsigned long long* marked,
+        const unsigned long long* eligible, float floor, Py_ssize_t fixed, Py_ssize_t asked, float most,
+        Py_ssize_t wanted, Top* top,
+    ) noexcept nogil:
+        # pinned, strict matches, then what loose words and n-grams found alone
+        cdef Py_ssize_t strict, begin = fixed
+        cdef Walk walk
+        walk.marked, walk.eligible, walk.question, walk.extra = marked, eligible, question, question * most
+        walk.asked = asked
+        top.used, top.room = fixed, wanted
+        for strict in range(1, -1, -1):
+            walk.strict, walk.begin, walk.fixed = strict, top.used, fixed
+            walk.floor = 0 if strict else floor
+            top.bar = LEAST if strict or floor < LEAST else floor
+            if top.used < top.room:
+                self._walk(query, scratch, &walk, top)
+
+    cdef void _walk(self, const Query* query, Scratch scratch, const Walk* walk, Top* top) noexcept nogil:
+        # offers every article that may reach the bar, each perhaps several times
+        cdef Py_ssize_t n, i, last
+        for n in range(walk.asked):
+            self._offer(scratch, walk, scratch.asked[n], top)
+        if _few(query, self.rows_count):
+            for n in range(query.used):
+                for i in range(query.lists[n].sections):
+                    if scratch.sums[query.lists[n].row[i]] + walk.extra >= top.bar:
+                        self._offer(scratch, walk, self.owner[query.lists[n].row[i]], top)
+            return
+        for n in range((self.sections + BLOCK - 1) // BLOCK):
+            last = min((n + 1) * BLOCK, self.sections)
+            if _most(scratch.sums + n * BLOCK, last - n * BLOCK) + walk.extra >= top.bar:
+                for i in range(n * BLOCK, last):
+                    if scratch.sums[i] + walk.extra >= top.bar:
+                        self._offer(scratch, walk, self.owner[i], top)
+
+    cdef void _offer(self, Scratch scratch, const Walk* walk, int article, Top* top) noexcept nogil:
+        cdef Py_ssize_t low, place, middle
+        cdef float score
+        if _has(walk.marked, article) != walk.strict:
+            return
+        if walk.eligible != NULL and not _has(walk.eligible, article):
+            return
+        for place in range(walk.fixed):
+            if top.article[place] == article:
+                return
+        score = self._score(scratch, walk.question, article)
+        if score < top.bar or score <= walk.floor:
+            return
+        low, place = walk.begin, top.used
+        while low < place:
+            middle = (low + place) // 2
+            if top.score[middle] > score or (top.score[middle] == score and top.article[middle] < article):
+                low = middle + 1
             else:
-                for i in range(ptr[numbers[which]], end):
-                    rows[row[i]] += weight * impact[i]
-                    matching[owner[row[i]]] = 1
+                place = middle
+        if place == top.room or (place < top.used and top.article[place] == article):
+            return
+        if top.used < top.room:
+            top.used += 1
+        memmove(&top.article[place] + 1, &top.article[place], (top.used - place - 1) * sizeof(int))
+        memmove(&top.score[place] + 1, &top.score[place], (top.used - place - 1) * sizeof(float))
+        top.article[place], top.score[place] = article, score
+        if top.used == top.room:
+            top.bar = top.score[top.used - 1]
+
+    cdef tuple _shown(self, Scratch scratch, Py_ssize_t article):
+        # sections that answer, best first; the first section of an article that has none
+        cdef Py_ssize_t[3] chosen
+        cdef Py_ssize_t used = 0, n, place, first = self.starts[article]
+        cdef float value, least
+        for n in range(first, self.starts[article + 1]):
+            value = scratch.sums[n]
+            place = used
+            while place and scratch.sums[chosen[place - 1]] < value:
+                place -= 1
+            if place == 3:
+                continue
+            used = min(used + 1, 3)
+            memmove(&chosen[place] + 1, &chosen[place], (used - place - 1) * sizeof(Py_ssize_t))
+            chosen[place] = n
+        least = SECTION_SHARE * scratch.sums[chosen[0]]
+        shown = tuple(
+            [chosen[n] for n in range(used) if scratch.sums[chosen[n]] > 0 and scratch.sums[chosen[n]] >= least]
+        )
+        return shown or (first,)
+
+    cdef void _clear(self, const Query* query, Scratch scratch, Py_ssize_t asked) noexcept nogil:
+        cdef Py_ssize_t n, i
+        for n in range(asked):
+            scratch.line[scratch.asked[n]] = 0
+        if not _few(query, self.rows_count):
+            memset(scratch.sums, 0, self.rows_count * sizeof(float))
+            return
+        for n in range(query.used):
+            for i in range(query.lists[n].size):
+                scratch.sums[query.lists[n].row[i]] = 0
 
 
-def raise_to(
-    float[::1] best, const int[::1] row, const float[::1] impact, float weight, const int[::1] owner,
-    unsigned char[::1] matching,
-):
+cdef struct Walk:
+    const unsigned long long* marked
+    const unsigned long long* eligible
+    float question
+    # the most that lines of `questions` may add to a section
+    float extra
+    float floor
+    Py_ssize_t asked
+    # places of pinned articles, and from where on articles are put in order
+    Py_ssize_t fixed
+    Py_ssize_t begin
+    bint strict
+
+
+cdef void _free(Query* query) noexcept:
+    cdef Py_ssize_t n
+    for n in range(query.used):
+        if query.lists[n].owned:
+            PyMem_Free(<void*>query.lists[n].row)
+            PyMem_Free(<void*>query.lists[n].impact)
+    PyMem_Free(query.lists)
+    PyMem_Free(query.concept)
+
+
+cdef inline bint _few(const Query* query, Py_ssize_t rows) noexcept nogil:
+    # whether it is quicker to go through the postings once more than through all rows
+    return query.postings < rows // 16
+
+
+cdef void _add_list(const Postings* one, float* sums) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(one.size):
+        sums[one.row[i]] += one.weight * one.impact[i]
+
+
+cdef void _raise(const Postings* one, float* best) noexcept nogil:
     cdef Py_ssize_t i
     cdef float value
-    with nogil:
-        for i in range(row.shape[0]):
-            value = weight * impact[i]
-            if value > best[row[i]]:
-                best[row[i]] = value
-            matching[owner[row[i]]] = 1
+    for i in range(one.size):
+        value = one.weight * one.impact[i]
+        if value > best[one.row[i]]:
+            best[one.row[i]] = value
 
 
-def by_article(
-    const float[::1] rows, const int[::1] owner, Py_ssize_t sections, float weight, float[::1] scores
-):
-    cdef Py_ssize_t r = sections, article
-    cdef Py_ssize_t count = rows.shape[0]
-    cdef float best
-    with nogil:
-        _best_sections(rows, owner, sections, scores)
-        # the lines of one article stand together
-        while r < count:
-            article = owner[r]
-            best = 0
-            while r < count and owner[r] == article:
-                if rows[r] > best:
-                    best = rows[r]
-                r += 1
-            scores[article] += weight * best
+cdef void _take(const Postings* one, float* sums, float* best) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(one.size):
+        sums[one.row[i]] += best[one.row[i]]
+        best[one.row[i]] = 0
 
 
-cdef void _best_sections(
-    const float[::1] rows, const int[::1] owner, Py_ssize_t sections, float[::1] scores
-) noexcept nogil:
-    # an article's sections stand together; its best waits in a register, as most comparisons cannot be foreseen
-    cdef Py_ssize_t r
-    cdef int article = owner[0] if sections else 0
-    cdef float best = 0
-    for r in range(sections):
-        if owner[r] != article:
-            scores[article] = best
-            article, best = owner[r], 0
-        best = rows[r] if rows[r] > best else best
-    if sections:
-        scores[article] = best
+cdef inline float _most(const float* sums, Py_ssize_t count) noexcept nogil:
+    # eight at once, as no value waits for the one before
+    cdef float[8] lane
+    cdef Py_ssize_t i, k
+    for k in range(8):
+        lane[k] = 0
+    for i in range(0, count - 7, 8):
+        for k in range(8):
+            lane[k] = sums[i + k] if sums[i + k] > lane[k] else lane[k]
+    for i in range(count - count % 8, count):
+        lane[0] = sums[i] if sums[i] > lane[0] else lane[0]
+    for k in range(1, 8):
+        lane[0] = lane[k] if lane[k] > lane[0] else lane[0]
+    return lane[0]
 
 
-def top(const float[::1] scores, const unsigned char[::1] eligible, Py_ssize_t count):
-    chosen = np.empty(min(count, scores.shape[0]), np.int64)
-    cdef long long[::1] best = chosen
-    cdef Py_ssize_t room = best.shape[0], used = 0, a, place, low, middle
-    cdef float worst = -1
-    if not room:
-        return chosen
-    with nogil:
-        for a in range(scores.shape[0]):
-            # an equal score is no reason to move a smaller number; scores are never negative
-            if scores[a] <= worst or not eligible[a]:
-                continue
-            low, place = 0, used
-            while low < place:
-                middle = (low + place) // 2
-                if scores[best[middle]] >= scores[a]:
-                    low = middle + 1
-                else:
-                    place = middle
-            if used < room:
-                used += 1
-            memmove(&best[place] + 1, &best[place], (used - place - 1) * sizeof(long long))
-            best[place] = a
-            if used == room:
-                worst = scores[best[used - 1]]
-    return chosen[:used]
+cdef inline bint _has(const unsigned long long* members, unsigned int article) noexcept nogil:
+    return (members[article >> 6] >> (article & 63)) & 1
+
+
+cdef Py_ssize_t _lower(const int* row, Py_ssize_t size, Py_ssize_t least) noexcept nogil:
+    cdef Py_ssize_t low = 0, high = size, middle
+    while low < high:
+        middle = (low + high) // 2
+        if row[middle] < least:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def size(const unsigned long long[::1] bits):
+    cdef Py_ssize_t n, count = 0
+    for n in range(bits.shape[0]):
+        count += _ones(bits[n])
+    return count
+
+
+cdef inline int _ones(unsigned long long word) noexcept nogil:
+    # https://graphics.stanford.edu/~seander/bithacks.html#CountBitsSetParallel
+    word = word - ((word >> 1) & 0x5555555555555555ULL)
+    word = (word & 0x3333333333333333ULL) + ((word >> 2) & 0x3333333333333333ULL)
+    word = (word + (word >> 4)) & 0x0F0F0F0F0F0F0F0FULL
+    return <int>((word * 0x0101010101010101ULL) >> 56)
 
 
 def tally(
-    const long long[::1] ptr, const int[::1] values, const unsigned char[::1] matching, Py_ssize_t kinds
+    const long long[::1] ptr, const int[::1] values, const unsigned long long[::1] bits, Py_ssize_t kinds
 ):
     counts = np.zeros(kinds, np.int64)
     cdef long long[::1] count = counts
-    cdef Py_ssize_t a, i
+    cdef Py_ssize_t n, i, article
+    cdef unsigned long long word
     with nogil:
-        for a in range(matching.shape[0]):
-            # added rather than asked, as whether an article matches cannot be foreseen
-            for i in range(ptr[a], ptr[a + 1]):
-                count[values[i]] += matching[a]
-    return counts
+        for n in range(bits.shape[0]):
+            word = bits[n]
+            while word:
+                # the lowest member, counted by the bits below it
+                article = 64 * n + _ones((word & (0 - word)) - 1)
+                for i in range(ptr[article], ptr[article + 1]):
+                    count[values[i]] += 1
+                word &= word - 1
+    return counts.tolist()
 
 
 def bisect(const long long[::1] ptr, const unsigned char[:] data, bytes item):

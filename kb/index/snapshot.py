@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from kb.index import kernel
+from kb.index import kernel, kernel_numpy
 from kb.index.blob import Blob, load
 from kb.index.suggestions import SuggestionTable
 from kb.model import Article, Audience, Kind
@@ -21,7 +20,7 @@ from kb.text.synonyms import Synonyms
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.uint8]
+Bits = npt.NDArray[np.uint64]
 
 
 class Card(Struct, frozen=True, array_like=True):
@@ -75,13 +74,8 @@ class PostingLists:
         start, end = self.ptr[number], self.ptr[number + 1]
         return self.row[start:end], self.impact[start:end]
 
-    def add(
-        self, rows: Floats, weights: Mapping[int, float], owner: Ints, matching: Bytes | None = None
-    ) -> None:
-        """Add weight * impact of each list to `rows`, in this order; its articles become 1 in `matching`."""
-        numbers = np.fromiter(weights, np.int64, len(weights))
-        each = np.fromiter(weights.values(), np.float32, len(weights))
-        kernel.chosen.add(rows, self.ptr, self.row, self.impact, numbers, each, owner, matching)
+    def arrays(self) -> kernel_numpy.Postings:
+        return self.ptr, self.row, self.impact
 
 
 class Facet:
@@ -92,18 +86,18 @@ class Facet:
         self.ptr = load(folder, f"{name}_ptr")
         self.values: Ints = load(folder, f"{name}_values")
 
-    def tally(self, matching: Bytes) -> list[int]:
-        """How many of the matching articles have each value."""
-        counts: list[int] = kernel.chosen.tally(self.ptr, self.values, matching, len(self.names)).tolist()
+    def tally(self, articles: Bits) -> list[int]:
+        """How many articles of a set have each value."""
+        counts: list[int] = kernel.chosen.tally(self.ptr, self.values, articles, len(self.names))
         return counts
 
-    def holders(self, value: str) -> npt.NDArray[np.bool_]:
-        """Which articles have a value; none an unknown one."""
+    def holders(self, value: str) -> Bits:
+        """The articles that have a value; none an unknown one."""
         holds = np.zeros(len(self.ptr) - 1, bool)
         if value in self.names:
             places = np.flatnonzero(self.values == self.names.index(value))
             holds[np.searchsorted(self.ptr, places, side="right") - 1] = True
-        return holds
+        return kernel_numpy.packed(holds)
 
 
 class Snapshot:
@@ -148,6 +142,19 @@ class Snapshot:
         self.owner: Ints = np.concatenate([np.repeat(articles, length) for length in lengths])
         """The article of each row; small, and every query needs it, so it is held in memory."""
         self.section_article = self.owner[: self.meta.sections]
+        self._frequent = load(folder, "frequent"), load(folder, "frequent_articles")
+        self._scorers: dict[str, kernel_numpy.Scorer] = {}
+
+    @property
+    def scorer(self) -> kernel_numpy.Scorer:
+        """Of the chosen kernel."""
+        name = kernel.name()
+        if name not in self._scorers:
+            lists = (self.words.arrays(), self.grams.arrays())
+            self._scorers[name] = kernel.chosen.Scorer(
+                *lists, self.owner, self.article_sections, *self._frequent
+            )
+        return self._scorers[name]
 
     def term(self, text: str) -> int:
         """Number of a term, or -1."""

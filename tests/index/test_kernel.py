@@ -74,20 +74,6 @@ def test_both_kernels_measure_text_alike(text: str, start: int, columns: int, le
 
 
 @compiled
-@settings(max_examples=200, deadline=None)
-@given(
-    st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.25, 3.0]), st.booleans()), max_size=40),
-    st.integers(0, 45),
-)
-def test_both_kernels_take_the_same_of_equals(articles: list[tuple[float, bool]], count: int) -> None:
-    scores = np.array([score for score, _ in articles], np.float32)
-    eligible = np.array([each for _, each in articles], np.uint8)
-    ours, theirs = (each.top(scores, eligible, count).tolist() for each in (kernel.compiled, kernel_numpy))
-    assert ours == theirs
-    assert ours == sorted(np.flatnonzero(eligible), key=lambda n: (-scores[n], n))[:count]
-
-
-@compiled
 @given(st.lists(st.binary(max_size=6), max_size=30), st.binary(max_size=6))
 def test_both_kernels_find_the_same_place_among_sorted_strings(items: list[bytes], wanted: bytes) -> None:
     items.sort()

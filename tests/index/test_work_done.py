@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 from conftest import Indexed
 
-from kb.index import kernel
+from kb.index import kernel_numpy
 from kb.index.blob import Blob
+from kb.index.snapshot import Snapshot
 from kb.search import Query, search
 
 CLASSES = {
@@ -22,17 +22,15 @@ CLASSES = {
 
 
 class Counting:
-    """The chosen kernel, with the postings that are added counted."""
+    """The scorer of a snapshot, with the postings that it reads counted."""
 
     def __init__(self, inner: Any) -> None:
         self._inner, self.postings = inner, 0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def add(self, rows: Any, ptr: Any, row: Any, impact: Any, numbers: Any, *rest: Any) -> None:
-        self.postings += int(np.sum(ptr[numbers + 1] - ptr[numbers])) if len(numbers) else 0
-        self._inner.add(rows, ptr, row, impact, numbers, *rest)
+    def best(self, *asked: Any) -> kernel_numpy.Best:
+        best: kernel_numpy.Best = self._inner.best(*asked)
+        self.postings += best.postings
+        return best
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -41,8 +39,8 @@ def test_a_search_touches_no_more_than_its_bound(
 ) -> None:
     query, postings, strings = CLASSES[name]
     snapshot = bundled.snapshot("ja")
-    counting, read = Counting(kernel.chosen), []
-    monkeypatch.setattr(kernel, "chosen", counting)
+    counting, read = Counting(snapshot.scorer), []
+    monkeypatch.setattr(Snapshot, "scorer", counting)
     taken = Blob.__getitem__
     monkeypatch.setattr(Blob, "__getitem__", lambda self, number: read.append(number) or taken(self, number))
     assert search(snapshot, Query(text=query)).total
