@@ -24,22 +24,28 @@ ORDER_SHAPES = ("K-########",)
 _TAKEN = "\ue000"
 """Stands in the copy for what was found; no pattern matches it."""
 
-_DASHES = "‐‑‒–—―−－﹣"
+_DASHES = "‐‑‒–—―−－﹣﹘⁃⁻₋˗─━╴➖"
 _SPACES = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000"
 _FOLD = {
     **{0xFF01 + n: 0x21 + n for n in range(94)},
     **dict.fromkeys(map(ord, _DASHES), "-"),
     **dict.fromkeys(map(ord, _SPACES), " "),
-    ord("。"): "。",
     ord("｡"): "。",
     ord("､"): "、",
     ord("〶"): "〒",
     ord(_TAKEN): " ",
 }
-_LONG_VOWEL = re.compile(r"(?<=[0-9])[ーｰ~〜](?=[0-9])")
+_LONG_VOWEL = re.compile(r"(?<=[0-9〇零一二三四五六七八九十])[ーｰ~〜・･](?=[0-9〇零一二三四五六七八九十])")
 """Between digits it is a dash that was typed with the wrong key."""
+_KANJI = "〇零一二三四五六七八九"
+_KANJI_NUMBER = re.compile(
+    rf"[{_KANJI}](?:[- ]?[{_KANJI}]){{6,}}"
+    rf"|(?<![{_KANJI}十])[{_KANJI}]{{1,4}}(?:-[{_KANJI}]{{1,4}}){{1,3}}(?![{_KANJI}十])"
+)
+"""Digits written as kanji, one for one: 〇九〇-一二三四-五六七八, 二-八-一; not 二十五."""
+_KANJI_DIGITS = str.maketrans(_KANJI, "00123456789")
 _SUSPECT = re.compile(
-    r"[0-9@]|アットマーク|[\[(]at[\])]|[\[(]アット|丁目|[〇一二三四五六七八九十]番"
+    r"[0-9@☆★]|アット|[\[({]at[\])}]| at .{1,60} dot |丁目|[〇一二三四五六七八九十][番の]"
     r"|bearer |basic |private key|[?&;][a-z_-]+=",
     re.IGNORECASE,
 )
@@ -65,7 +71,7 @@ def scrub(text: str, *, names: bool = False, shapes: tuple[str, ...] = ORDER_SHA
 
 def find(text: str, *, names: bool = False, shapes: tuple[str, ...] = ORDER_SHAPES) -> list[Found]:
     """What would be taken out, in the order of the text."""
-    copy = _LONG_VOWEL.sub("-", text.translate(_FOLD))
+    copy = _folded(text)
     if not names and not _SUSPECT.search(copy):
         return []
     found: list[Found] = []
@@ -74,6 +80,12 @@ def find(text: str, *, names: bool = False, shapes: tuple[str, ...] = ORDER_SHAP
         found += taken
         copy = _without(copy, taken)
     return sorted(found)
+
+
+def _folded(text: str) -> str:
+    """The copy that the rules see, of the same length."""
+    copy = _LONG_VOWEL.sub("-", text.translate(_FOLD))
+    return _KANJI_NUMBER.sub(lambda match: match[0].translate(_KANJI_DIGITS), copy)
 
 
 def _matches(rule: Rule, copy: str) -> Iterable[Found]:

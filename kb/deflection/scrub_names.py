@@ -20,6 +20,12 @@ _NOBODY = re.compile(
 )
 """What stands before さん or 様 and is nobody's name."""
 
+_WHEN = (
+    r"(?:[今昨明先本翌前後毎][\u3400-\u9fff]{1,2}|[\u3400-\u9fff]{0,3}[日時月年後前]"
+    "|以前|担当|店長|配送|配達|注文|商品|受付|電話|部長|課長)"
+)
+"""What stands before a name with a space and is no part of it."""
+
 _TITLES = r"(?:さん|様(?![々子式相態])|さま|氏(?!名)|くん|君|ちゃん|殿)"
 _JAPANESE = r"(?:[\u3400-\u9fff々ヶ]{1,8}|[\u30a1-\u30faー]{2,12}|[A-Za-z\u00c0-\u024f]{2,20})"
 _LETTER = "A-Za-z\u00c0-\u024f'’-"
@@ -44,8 +50,9 @@ NAMES: tuple[Rule, ...] = (
         r"(?=と(?:申し|もうし|言い|いい)ます)"
     ),
     _rule(
-        r"(?:担当者?の?)?((?<![\u3400-\u9fff々ヶ\u30a1-\u30faーA-Za-z])(?<!お)"
-        rf"(?:[\u3400-\u9fff々ヶ]{{1,4}}[ ](?=[\u3400-\u9fff々ヶ]{{1,3}}[ ]{_TITLES}))?"
+        r"(?:(?<![\u3400-\u9fff])(?:昨日|今日|本日|先日|今朝|昨晩|午前|午後)|担当者?の?)?"
+        r"((?:(?<=[日朝晩前後])|(?<![\u3400-\u9fff々ヶ\u30a1-\u30faーA-Za-z]))(?<!お)"
+        rf"(?:(?!{_WHEN}[ ])[\u3400-\u9fff々ヶ]{{1,4}}[ ](?=[\u3400-\u9fff々ヶ]{{1,3}}[ ]?{_TITLES}))?"
         rf"{_JAPANESE})(?=[ ]?{_TITLES})"
     ),
     _rule(rf"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)\b\.?[ ]({_NAME}|{_WORD})"),

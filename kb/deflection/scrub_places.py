@@ -24,19 +24,22 @@ _KANA_TOWNS = (
 _TOWN = rf"(?:(?:{_KANA_TOWNS})|[\u3400-\u9fff々ヶケ]{{1,6}}?)(?:市|区|町|村|郡)"
 _STREETS = r"[\u3040-\u30ff\u3400-\u9fff々ヶ・]{0,20}?"
 _KANJI_DIGITS = "[〇一二三四五六七八九十]"
+_COUNTED = r"[ ]?(?:営業日|日|時|分|週|年|か月|ヶ月|カ月|個|点|円|名|人|枚|本|箱|回|件|台|歳|cm|kg|店|%)"
+"""横浜市は1-2日で is no place."""
 _BLOCK = (
     rf"(?:(?:(?:[東西南北]?[0-9]{{1,2}}条)?[東西南北]?[0-9]{{1,3}}|{_KANJI_DIGITS}{{1,3}})丁目"
     rf"(?:(?:[0-9]{{1,5}}|{_KANJI_DIGITS}{{1,4}})(?:番地?)?(?:[の-]?(?:[0-9]{{1,5}}|{_KANJI_DIGITS}{{1,3}})号?)?)?"
     rf"(?:(?:の[0-9]{{1,4}}){{1,2}}号?)?"
     r"|[0-9]{1,4}の[0-9]{1,4}の[0-9]{1,4}"
+    rf"|{_KANJI_DIGITS}{{1,3}}の{_KANJI_DIGITS}{{1,3}}の{_KANJI_DIGITS}{{1,4}}"
     rf"|{_KANJI_DIGITS}{{1,3}}番地?の?{_KANJI_DIGITS}{{1,3}}号?"
-    r"|[0-9]{1,5}番地(?:[の-]?[0-9]{1,5}号?)?|[0-9]{1,5}番[0-9]{1,5}号?|[0-9]{1,5}(?:-[0-9]{1,5}){1,3})(?![0-9])"
+    r"|[0-9]{1,5}番地(?:[の-]?[0-9]{1,5}号?)?|[0-9]{1,5}番[0-9]{1,5}号?"
+    rf"|[0-9]{{1,5}}[ ]?-[ ]?[0-9]{{1,5}}(?:[ ]?-[ ]?[0-9]{{1,5}}){{0,2}}(?![0-9]|{_COUNTED}))(?![0-9])"
 )
 """２丁目８番１号, 123番地, 2-8-1; 一番 alone is the best of something."""
-_FLAT = r"[0-9]{1,4}(?:号室?|階|F)?(?![0-9-])"
-_HOUSE = (
-    rf"(?:[ ]?[\u30a0-\u30ff\u3400-\u9fffA-Z々]{{2,16}}[ ]?{_FLAT}|[ -][0-9]{{2,4}}(?:号室?)?(?![0-9-]))?"
-)
+_FLAT = r"(?:[A-Z]-?)?[0-9]{1,4}(?:号[室館棟]?|階|F)?(?![0-9-])"
+_NAME = r"[\u30a0-\u30ff\uff66-\uff9f\u2160-\u217f\u3400-\u9fffA-Z々]"
+_HOUSE = rf"(?:[ ]?{_NAME}{{2,16}}[ ]?(?:{_NAME}{{1,10}}[ ]?)?{_FLAT}|[ -][0-9]{{2,4}}(?:号室?)?(?![0-9-]))?"
 """Name of a building with the number of the flat."""
 
 # ---------------------------------------------------------------- English
@@ -52,15 +55,21 @@ _REST = (
     rf"\b\.?(?:[ ](?:NE|NW|SE|SW|N|S|E|W)\b\.?)?{_UNIT}"
     r"(?:,[ ][A-Za-z]{2,15}(?:[ ][A-Za-z]{2,15}){0,2},?[ ][A-Z]{2}[ ][0-9]{5}(?:-[0-9]{4})?)?"
 )
-_NUMBER = r"(?<![0-9A-Za-z.,-])[0-9]{1,5}[A-Za-z]?[ ](?:[NSEW]\.?[ ])?"
+_NUMBER = (
+    r"(?:(?<![A-Za-z])(?i:flat|apartment|apt|unit|suite|room)\.?[ ][A-Za-z0-9]{1,5}(?:,[ ]?|[ ]|/))?"
+    r"(?<![0-9A-Za-z.,-])[0-9]{1,5}[A-Za-z]?[ ](?:[NSEW]\.?[ ])?"
+)
+_ORDINAL = r"[0-9]{1,3}(?:st|nd|rd|th)[ ]"
 
 ADDRESSES: tuple[re.Pattern[str], ...] = (
     re.compile(rf"(?:{_PREFECTURE})[ ]?{_STREETS}[ ]?{_BLOCK}{_HOUSE}", re.ASCII),
     re.compile(rf"(?:{_TOWN}){_STREETS}[ ]?{_BLOCK}{_HOUSE}", re.ASCII),
     re.compile(
-        rf"{_NUMBER}(?:(?!{_NO_NAME})[A-Za-z][A-Za-z'.-]{{0,20}}[ ]){{1,3}}(?:{_SURE}){_REST}",
+        rf"{_NUMBER}(?:(?:(?!{_NO_NAME})[A-Za-z][A-Za-z'.-]{{0,20}}[ ]){{1,3}}(?:{_ORDINAL})?|{_ORDINAL})"
+        rf"(?:{_SURE}){_REST}",
         re.I | re.ASCII,
     ),
+    re.compile(rf"{_NUMBER}The[ ](?:Avenue|Street|Road|Lane|Terrace|{_WITH_CAPITAL}){_REST}", re.ASCII),
     re.compile(rf"{_NUMBER}(?:[A-Z][A-Za-z'.-]{{0,20}}[ ]){{1,3}}(?:{_WITH_CAPITAL}){_REST}", re.ASCII),
     re.compile(r"\bP\.?[ ]?O\.?[ ]?Box[ ]?[0-9]{1,6}", re.I | re.ASCII),
     re.compile(

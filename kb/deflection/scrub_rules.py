@@ -133,7 +133,7 @@ _NUMBER = r"(?:番号|ナンバー|コード|ID|No\.?|number|num\.?|#|code)"
 _ORDER_WORDS = (
     rf"(?:ご?注文|オーダー|受注|伝票|送り状|追跡|お?問い?合わ?せ|受付|予約|返品|請求書?|領収書"
     rf"|納品書?|管理){_NUMBER}|ご注文|注文"
-    r"|\b(?:order|tracking|invoice|reference|ref|ticket|case|receipt|booking|reservation|shipment|return)"
+    r"|\b(?:order|tracking|invoice|reference|ref|ticket|case|receipt|booking|reservation|shipment|return|rma)"
     rf"\b\.?(?:[ ]?(?:{_NUMBER}))?"
     r"|\b(?:confirmation|consignment)[ ]?(?:number|no\.?|code|#)"
 )
@@ -162,7 +162,7 @@ _PAPERS = (
 _POSTAL_WORDS = r"郵便番号|\b(?:postal|zip|post)[ ]?code\b|\bzip\b"
 _PHONE_WORDS = (
     r"電話(?:番号)?|携帯(?:番号|電話)?"
-    r"|\b(?:tel|fax|phone|mobile|cell|call(?: me)?(?: at)?)\b\.?(?: number)?"
+    r"|\b(?:(?:phone|mobile|cell|call(?: me)?(?: at)?)\b\.?(?: number)?|(?:tel|fax)(?![a-z])\.?(?: number)?)"
 )
 _CARD_WORDS = r"(?<!ポイント)カード(?:の)?番号|\bcard number|\bcard no\.?"
 _CARD_CODE_WORDS = r"セキュリティ(?:コード|番号)|\b(?:cvv2?|cvc2?|security code)\b"
@@ -170,11 +170,18 @@ _AMOUNT = r"(?![0-9A-Za-z-]*[ ]?(?:円|yen|個|点|件|pt))"
 """注文 50000円以上 is no number of an order."""
 
 _MAIL = r"[a-z0-9._%+'!$&*=?^{|}~-]"
-_AT = r"(?:@|[ ]?[\[(](?:at|アット)[\])][ ]?|[ ]?アットマーク[ ]?)"
+_AT = (
+    r"(?:[ ]{0,2}@(?:マーク)?[ ]{0,2}|[ ]?[\[({](?:at|アット(?:マーク)?)[\])}][ ]?|[ ]?アット(?:マーク)?[ ]?)"
+)
+_DOT = r"(?:\.|[ ]?[\[({](?:dot|ドット)[\])}][ ]?|[ ]?ドット[ ]?)"
+_DOMAINS = r"(?:com|net|org|jp|io|info|biz|edu|gov|co|uk|us|de|fr|me|app|dev|shop)"
+"""What a domain ends with, where nothing else tells it from a sentence."""
 _END = r"(?![0-9]|-[0-9])"
 """The number ends here, and is no part of a longer one."""
 _NO_GOODS = r"(?<!コード)(?<!コード[ :])(?<!型番)(?<!型番[ :])(?<!品番)(?<!品番[ :])(?<!jan[ :])"
 """Codes of goods and of errors (商品コード, エラーコード) are nobody's."""
+_PART = r"(?:[ ]?-[ ]?|[ .])?"
+"""Between the groups of a telephone number."""
 _BEGIN = r"(?<![0-9A-Za-z-])"
 
 _ANNOUNCED_KEYS: tuple[Rule, ...] = (
@@ -199,7 +206,22 @@ _ANNOUNCED_KEYS: tuple[Rule, ...] = (
 
 _MAIL_AND_MACHINES: tuple[Rule, ...] = (
     # the look-behind lets a run of characters be tried once, not from each of its characters
-    _rule("email", rf"(?<!{_MAIL}){_MAIL}+{_AT}[a-z0-9-]{{1,63}}(?:\.[a-z0-9-]{{1,63}}){{1,8}}(?<=[a-z])"),
+    _rule(
+        "email",
+        rf"(?<!{_MAIL}){_MAIL}+{_AT}"
+        rf"(?:[a-z0-9-]{{1,63}}(?:{_DOT}[a-z0-9-]{{1,63}}){{1,8}}(?<=[a-z])"
+        rf"|[a-z0-9-]{{1,63}}。(?:(?:co|ne|or)[.。])?{_DOMAINS}(?![a-z0-9])"
+        rf"|[a-z0-9\u3040-\u9fff-]{{1,20}}\.{_DOMAINS}(?![a-z0-9]))",
+    ),
+    _rule(
+        "email",
+        rf"(?<!{_MAIL}){_MAIL}+[☆★](?:[a-z0-9-]{{1,63}}\.){{1,3}}{_DOMAINS}(?![a-z0-9])",
+    ),
+    _rule(
+        "email",
+        r"(?<![a-z0-9._-])[a-z0-9._-]{2,40}(?: dot [a-z0-9_-]{1,40}){0,2} at [a-z0-9-]{1,63}"
+        rf"(?: dot [a-z0-9-]{{1,20}}){{0,2}} dot {_DOMAINS}(?![a-z0-9])",
+    ),
     _rule(
         "mac",
         r"(?<![0-9a-f:.-])(?:[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}"
@@ -252,7 +274,7 @@ _BEHIND_WORDS: tuple[Rule, ...] = (
         "postal",
         after(
             _POSTAL_WORDS,
-            r"([0-9]{3}-?[0-9]{4}(?![0-9])|[0-9]{5}(?:-[0-9]{4})?(?![0-9])"
+            r"([0-9]{3}(?:[ ]?-[ ]?|[ ])?[0-9]{4}(?![0-9])|[0-9]{5}(?:-[0-9]{4})?(?![0-9])"
             r"|[A-Z]{1,2}[0-9][A-Z0-9]?[ ]?[0-9][A-Z]{2}\b|[A-Z][0-9][A-Z][ ]?[0-9][A-Z][0-9]\b)",
         ),
         1,
@@ -274,12 +296,13 @@ _SHAPES: tuple[Rule, ...] = (
     # +81 …, 03-1234-5678, 03(1234)5678, 09012345678, (415) 555-2671
     _rule(
         "phone",
-        r"(?<![0-9A-Za-z])\+[0-9]{1,3}(?:[ .-]?\(0\))?(?:[ .()-]{0,2}[0-9]){6,12}(?![0-9])",
+        r"(?:(?<![0-9A-Za-z])\+|(?<![0-9A-Za-z.,-])00)[1-9][0-9]{0,2}(?:[ .-]?\(0\))?"
+        r"(?:[ .()-]{0,2}[0-9]){6,12}(?![0-9])",
         check=_is_phone,
     ),
     _rule(
         "phone",
-        rf"{_BEGIN}\(?0[0-9]{{1,4}}\)?[ .-]?\(?[0-9]{{1,4}}\)?[ .-]?[0-9]{{3,4}}{_END}",
+        rf"{_BEGIN}\(?0[0-9]{{1,4}}\)?{_PART}\(?[0-9]{{1,4}}\)?{_PART}[0-9]{{3,4}}{_END}",
         check=_is_japanese_phone,
     ),
     _rule(
@@ -292,7 +315,7 @@ _SHAPES: tuple[Rule, ...] = (
     _rule(
         "postal",
         rf"{_NO_GOODS}(?<!error )(?<!code )(?<!エラー)(?<!エラー )(?<!model )"
-        rf"{_BEGIN}[0-9]{{3}}-[0-9]{{4}}(?![0-9A-Za-z]|-[0-9])",
+        rf"{_BEGIN}[0-9]{{3}}-[0-9]{{4}}(?![0-9A-Za-z]|-[0-9]|[ ]?円)",
     ),
     # whatever is long and mixed, or long and of digits only
     _rule("token", r"(?<![A-Za-z0-9_/.-])[A-Za-z0-9_-]{24,}(?![A-Za-z0-9_/-])", check=_is_key),
@@ -308,7 +331,7 @@ RULES: tuple[Rule, ...] = (
     *_MAIL_AND_MACHINES,
     *_BEHIND_WORDS,
     *_CHECK_DIGITS,
-    _rule("postal", r"〒[ ]?[0-9]{3}-?[0-9]{4}(?![0-9])"),
+    _rule("postal", r"〒[ ]?[0-9]{3}(?:[ ]?-[ ]?|[ ])?[0-9]{4}(?![0-9])"),
     *(Rule("address", pattern) for pattern in ADDRESSES),
     *_SHAPES,
 )
