@@ -1,216 +1,218 @@
 """The ranking beside other engines: the same sections cut into the same words, the same queries, in turns.
 
-    pip install '.[bench]'
-    .venv/bin/kb index --articles TREE --var VAR          (a TREE of benchmarks/corpus.py)
-    .venv/bin/python benchmarks/engines.py VAR [--queries 100] [--whoosh 20]
+    pip install '.[bench]'; apt-get install python3-xapian postgresql nodejs npm     (whichever are wanted)
+    .venv/bin/kb index --articles TREE --var VAR                     (a TREE of benchmarks/corpus.py)
+    .venv/bin/python benchmarks/engines.py VAR [--keep FOLDER] [--save FILE] [--sentences QUERIES]
 
-Every engine is asked for the ten best of "any of these words", with the query ready as it wants it; ours also
-counts all matches and their categories, which the others do not. What is shown is time of the processor, in
-microseconds, so that what else the machine does falls on nobody. An engine that is not installed is left out.
+Every engine is asked for the ten best of "any of these words", with the query ready as it wants it. Ours
+also counts all matches and their categories each time; "counted" asks the others to do so, too. Each is asked
+a question once to warm up, then at once timed; the others' turn comes before the next question, so that what
+else the machine does falls on all. Time is the processor's: of this thread, of Node's process, of the process
+of PostgreSQL's server that answers.
+
+QUERIES are lines of JSON with a `text`; without it, sentences are the beginnings of sections. An engine that
+is not installed, or cannot do what is asked, is left out. FOLDER keeps what the others have built for another
+run, FILE gets each row as a line of JSON for benchmarks/growth.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import random
-import sqlite3
+import re
 import statistics
+import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+from peers import Answer, Missing, Peer, Question, embedded, own
+from peers.node import PACKAGES, node
+from peers.postgres import postgres
 
-from kb.index import kernel
-from kb.index.generation import live_folder, locale_folder, open_live
-from kb.index.schema import FIELDS
+from kb.index.generation import open_live
 from kb.index.snapshot import Snapshot
 from kb.model import Audience
-from kb.plan import Plan
-from kb.search import Query, _facets, _top, rank
+from kb.plan import plan
 
-Words = list[int]
-"""Numbers of terms in our snapshot."""
-Ask = Callable[[], object]
-Engine = Callable[[Words], Ask]
-"""Makes a query ready; what is returned asks it."""
-
-
-def documents(snapshot: Snapshot) -> list[list[str]]:
-    """The words of each section, title first; a word is written as its number, nobody cuts it again."""
-    ptr, terms = snapshot.forward_ptr.tolist(), snapshot.forward_term
-    titles = [list(snapshot.card(n).title_terms) for n in range(snapshot.meta.articles)]
-    owners = snapshot.section_article.tolist()
-    return [
-        [f"t{n}" for n in (*titles[owner], *terms[ptr[s] : ptr[s + 1]].tolist())]
-        for s, owner in enumerate(owners)
-    ]
+COMPILED, NUMPY = "kb, compiled", "kb, numpy"
+NODE_SECTIONS = 50_000
+"""More do not fit into the memory that Node gets."""
+WARM = 5
+"""Questions before those that count, which Node and numba compile on."""
 
 
-def queries(snapshot: Snapshot, words: int, count: int, seed: int = 5) -> list[Words]:
+class Kind(NamedTuple):
+    """A class of questions."""
+
+    name: str
+    questions: list[Question]
+
+
+class Row(NamedTuple):
+    """What one engine took for one kind, in microseconds. Ratios are of medians over the same questions."""
+
+    engine: str
+    questions: int
+    p50: float
+    p95: float
+    by_compiled: float
+    by_numpy: float
+    found: float
+    """Mean."""
+
+
+def kinds(snapshot: Snapshot, count: int, sentences: Path | None) -> Iterator[Kind]:
+    for words in (1, 3, 6):
+        yield Kind(f"{words} word{'s' if words > 1 else ''}", list(_words(snapshot, words, count)))
+    yield Kind("sentence", list(_sentences(snapshot, count, sentences)))
+    three = list(_words(snapshot, 3, count))
+    chance = random.Random(3)
+    names = snapshot.meta.categories
+    yield Kind("3 words in a category", [each._replace(category=chance.choice(names)) for each in three])
+    yield Kind("3 words, counted", [each._replace(counted=True) for each in three])
+
+
+def _words(snapshot: Snapshot, words: int, count: int) -> Iterator[Question]:
     """Different words of one section each, as somebody would take them who remembers it."""
-    chance, found = random.Random(seed), []
-    while len(found) < count:
+    chance = random.Random(5)
+    while count:
         section = chance.randrange(snapshot.meta.sections)
         here = np.unique(snapshot.forward_term[slice(*snapshot.forward_ptr[section : section + 2])]).tolist()
         if len(here) >= words:
-            found.append(chance.sample(here, words))
-    return found
+            count -= 1
+            yield Question(tuple(chance.sample(here, words)))
 
 
-def ours(snapshot: Snapshot, name: str) -> Engine:
-    def ready(words: Words) -> Ask:
-        used = Plan(words=dict.fromkeys(words, 1.0), concepts=(), loose={}, grams={}, gram_mass=0.0)
-
-        def ask() -> object:
-            kernel.choose(name)
-            found = rank(snapshot, used)
-            return _top(found.scores, found.strict, 10), _facets(snapshot, Query(text=""), found.strict)
-
-        return ask
-
-    return ready
-
-
-def streaming(snapshot: Snapshot) -> Engine:
-    """The floor: the same postings read once, nothing made of them."""
-
-    def ready(words: Words) -> Ask:
-        lists = [snapshot.words.of(word) for word in words]
-        return lambda: [(np.bitwise_xor.reduce(row), np.add.reduce(impact)) for row, impact in lists]
-
-    return ready
+def _sentences(snapshot: Snapshot, count: int, file: Path | None) -> Iterator[Question]:
+    """The words that are typed in a sentence, and the sentence."""
+    chance = random.Random(7)
+    if file:
+        texts = [json.loads(line)["text"] for line in file.read_text("utf-8").splitlines()]
+    else:
+        some = chance.choices(range(snapshot.meta.sections), k=3 * count)
+        texts = [re.split(r"(?<=[。．!?])|(?<=\.)\s", snapshot.passage(n).text)[0] for n in some]
+    chance.shuffle(texts)
+    read = ((plan(snapshot, text[:200]), text[:200]) for text in texts)
+    found = (Question(tuple(used.words), text=text) for used, text in read if len(used.words) > 1)
+    yield from (each for each, _ in zip(found, range(count), strict=False))
 
 
-def whoosh(var: Path, snapshot: Snapshot) -> Engine:
-    from whoosh.index import open_dir
-    from whoosh.query import Or, Term
-
-    folder = locale_folder(var, live_folder(var), Audience.PUBLIC, snapshot.meta.locale) / "whoosh"
-    searcher = open_dir(str(folder)).searcher()
-    fields = [name for name in FIELDS if name in ("title", "headings", "body")]
-
-    def ready(words: Words) -> Ask:
-        query = Or([Term(field, snapshot.term_text(word)) for word in words for field in fields])
-        return lambda: [hit.docnum for hit in searcher.search(query, limit=10)]
-
-    return ready
-
-
-def fts5(texts: list[list[str]]) -> Engine:
-    database = sqlite3.connect(":memory:")
-    database.execute("CREATE VIRTUAL TABLE section USING fts5(body, detail=column)")
-    database.executemany("INSERT INTO section(body) VALUES (?)", ((" ".join(text),) for text in texts))
-    database.execute("INSERT INTO section(section) VALUES ('optimize')")
-    wanted = "SELECT rowid FROM section WHERE section MATCH ? ORDER BY rank LIMIT 10"
-
-    def ready(words: Words) -> Ask:
-        query = " OR ".join(f"t{word}" for word in words)
-        return lambda: database.execute(wanted, (query,)).fetchall()
-
-    return ready
-
-
-def tantivy(texts: list[list[str]], folder: str) -> Engine:
-    import tantivy as library
-
-    builder = library.SchemaBuilder()
-    builder.add_text_field("body", tokenizer_name="whitespace")
-    index = library.Index(builder.build(), path=folder)
-    writer = index.writer(200_000_000, 1)
-    for text in texts:
-        writer.add_document(library.Document(body=" ".join(text)))
-    writer.commit()
-    writer.wait_merging_threads()
-    index.reload()
-    searcher = index.searcher()
-
-    def ready(words: Words) -> Ask:
-        query = index.parse_query(" ".join(f"t{word}" for word in words), ["body"])
-        return lambda: searcher.search(query, 10).hits
-
-    return ready
-
-
-def bm25s(texts: list[list[str]], backend: str) -> Engine:
-    import bm25s as library
-
-    retriever = library.BM25(method="lucene", k1=1.2, b=0.75, backend=backend)
-    retriever.index(texts, show_progress=False)
-
-    def ready(words: Words) -> Ask:
-        query = [[f"t{word}" for word in words]]
-        return lambda: retriever.retrieve(query, k=10, show_progress=False, n_threads=0)
-
-    return ready
-
-
-def engines(var: Path, snapshot: Snapshot, folder: str) -> dict[str, Engine]:
-    """All that are installed, by name."""
-    texts = documents(snapshot)
-    makers: dict[str, Callable[[], Engine]] = {
-        "numpy": lambda: ours(snapshot, "numpy"),
-        "compiled": lambda: ours(snapshot, "auto"),
-        "streaming": lambda: streaming(snapshot),
-        "whoosh": lambda: whoosh(var, snapshot),
-        "fts5": lambda: fts5(texts),
-        "tantivy": lambda: tantivy(texts, folder),
-        "bm25s": lambda: bm25s(texts, "numpy"),
-        "bm25s+numba": lambda: bm25s(texts, "numba"),
+def peers(var: Path, snapshot: Snapshot, keep: Path, only: list[str], stack: ExitStack) -> list[Peer]:
+    """All that are installed, built, ready to be asked."""
+    corpus = own.corpus(snapshot)
+    folder = keep / f"{snapshot.meta.locale}-{snapshot.meta.sections}-{own.fingerprint(corpus)}"
+    makers: dict[str, Callable[[], Peer | AbstractContextManager[Peer]]] = {
+        "compiled": lambda: own.ours(snapshot, "auto"),
+        "numpy": lambda: own.ours(snapshot, "numpy"),
+        "n-grams": lambda: own.ours(snapshot, "auto", whole=True),
+        "streaming": lambda: own.streaming(snapshot),
+        "whoosh": lambda: embedded.whoosh(var, snapshot, None),
+        "whoosh10": lambda: embedded.whoosh(var, snapshot, 10),
+        "tantivy": lambda: embedded.tantivy(corpus, folder / "tantivy"),
+        "bm25s": lambda: embedded.bm25s(corpus, "numpy", folder / "bm25s"),
+        "numba": lambda: embedded.bm25s(corpus, "numba", folder / "bm25s"),
+        "xapian": lambda: embedded.xapian(corpus, folder / "xapian"),
+        "fts5": lambda: embedded.fts5(corpus, folder / "fts5"),
+        "postgres": lambda: postgres(corpus),
     }
-    made = {}
+    if snapshot.meta.sections <= NODE_SECTIONS:
+        makers |= {name: partial(node, name, corpus, keep / "node", folder / "node") for name in PACKAGES}
+    made = []
     for name, make in makers.items():
+        if only and name not in only:
+            continue
         try:
-            made[name] = make()
+            peer = make()
+            made.append(peer if isinstance(peer, Peer) else stack.enter_context(peer))
         except ImportError as error:
-            print(f"{name}: not installed ({error.name})")
+            print(f"{name}: left out, pip install {error.name}", file=sys.stderr)
+        except Missing as error:
+            print(f"{name}: left out, {error}", file=sys.stderr)
     return made
 
 
-def measured(made: dict[str, Engine], asked: list[Words], slow: int) -> dict[str, list[float]]:
-    """Microseconds of each engine, in turns; Whoosh is asked the first `slow` queries only."""
-    times: dict[str, list[float]] = {name: [] for name in made}
-    for number, words in enumerate(asked):
-        for name, ready in made.items():
-            if name == "whoosh" and number >= slow:
+def measured(made: list[Peer], kind: Kind, slow: int) -> list[Row]:
+    """All engines in turns; the slow ones are asked the first `slow` questions."""
+    answers: dict[str, list[Answer]] = {peer.name: [] for peer in made}
+    able = list(made)
+    for number, question in enumerate(kind.questions):
+        for peer in list(able):
+            if number >= WARM + slow and peer.slow:
                 continue
-            ask = ready(words)
-            ask()
-            started = time.thread_time_ns()
-            ask()
-            times[name].append((time.thread_time_ns() - started) / 1000)
-    return times
+            answer = peer.ask(question)
+            if answer is None:
+                able.remove(peer)
+            elif number >= WARM:
+                answers[peer.name].append(answer)
+    return [_row(name, each, answers) for name, each in answers.items() if each]
 
 
-def show(title: str, times: dict[str, list[float]]) -> None:
-    """A row an engine: median, 95th percentile, how often the median is that of each of ours."""
-    print(f"\n{title}\n| engine | p50 µs | p95 µs | × numpy | × compiled |\n|---|---|---|---|---|")
-    median: dict[str, Any] = {name: statistics.median(each) for name, each in times.items()}
-    for name, each in times.items():
-        late = sorted(each)[int(0.95 * (len(each) - 1))]
-        ratios = " | ".join(f"{median[name] / median[of]:.2f}" for of in ("numpy", "compiled"))
-        print(f"| {name} | {median[name]:.0f} | {late:.0f} | {ratios} |")
+def _row(name: str, each: list[Answer], answers: dict[str, list[Answer]]) -> Row:
+    spent = sorted(answer.microseconds for answer in each)
+
+    def times(other: str) -> float:
+        same = [answer.microseconds for answer in answers.get(other, [])[: len(each)]]
+        return statistics.median(spent) / statistics.median(same) if same else float("nan")
+
+    found = statistics.mean(answer.found for answer in each)
+    late = spent[int(0.95 * (len(spent) - 1))]
+    return Row(name, len(each), statistics.median(spent), late, times(COMPILED), times(NUMPY), found)
+
+
+def show(kind: Kind, rows: list[Row], clocks: dict[str, str]) -> None:
+    print(
+        f"\n{kind.name}\n| engine | time of | p50 µs | p95 µs | × compiled | × numpy | found | questions |"
+        f"\n|{'---|' * 8}"
+    )
+    for row in rows:
+        figures = f"{row.p50:,.0f} | {row.p95:,.0f} | {row.by_compiled:.3g} | {row.by_numpy:.3g}"
+        print(
+            f"| {row.engine} | {clocks[row.engine]} | {figures} | {row.found:.1f} | {row.questions} |",
+            flush=True,
+        )
+
+
+def machine() -> str:
+    cpu = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*:\s*(.+)", cpu.read_text()) if cpu.exists() else [platform.processor()]
+    load = " ".join(f"{each:.1f}" for each in os.getloadavg())
+    return f"{os.cpu_count()} × {names[0]}, Python {platform.python_version()}, load {load}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("var", type=Path)
     parser.add_argument("--queries", type=int, default=100)
-    parser.add_argument("--whoosh", type=int, default=20)
+    parser.add_argument("--slow", type=int, default=20, help="questions for engines that take long")
+    parser.add_argument("--sentences", type=Path)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--save", type=Path, help="append the rows")
+    parser.add_argument("--only", nargs="*", default=[], metavar="ENGINE")
     args = parser.parse_args()
     generation = open_live(args.var)
     snapshot = generation.snapshot(generation.locales[0], Audience.PUBLIC)
-    with tempfile.TemporaryDirectory(prefix="kb-bench-") as folder:
-        made = engines(args.var, snapshot, folder)
-        print(f"{snapshot.meta.sections} sections ({snapshot.meta.locale}), {platform.machine()}, "
-              f"{os.cpu_count()} processors, Python {platform.python_version()}")  # fmt: skip
-        for words in (1, 3, 6, 12):
-            asked = queries(snapshot, words, args.queries)
-            show(f"{words} words", measured(made, asked, args.whoosh))
+    with ExitStack() as stack:
+        keep = args.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kb-bench-")))
+        made = peers(args.var, snapshot, keep.resolve(), args.only, stack)
+        size = {"locale": snapshot.meta.locale, "sections": snapshot.meta.sections}
+        print(f"{size['sections']:,} sections ({size['locale']}); {machine()}", flush=True)
+        for kind in kinds(snapshot, WARM + args.queries, args.sentences):
+            rows = measured(made, kind, args.slow)
+            show(kind, rows, {peer.name: peer.clock for peer in made})
+            if args.save:
+                with args.save.open("a", encoding="utf-8") as file:
+                    file.writelines(
+                        json.dumps({**size, "kind": kind.name, **row._asdict()}) + "\n" for row in rows
+                    )
+        print(f"\nat the end: {machine()}")
 
 
 if __name__ == "__main__":

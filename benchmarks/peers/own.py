@@ -1,0 +1,85 @@
+"""Ours: the ranking with each kernel, the floor of it, and the corpus that all others get."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+import numpy as np
+
+from kb.index import kernel
+from kb.index.snapshot import Snapshot
+from kb.plan import Plan, plan
+from kb.search import Query, _facets, _filter, _top, rank
+from peers import Ask, Corpus, Peer, Question, here, word
+
+
+def corpus(snapshot: Snapshot) -> Corpus:
+    """Words of each section, the article's title first, and its category."""
+    ptr, terms = snapshot.forward_ptr.tolist(), snapshot.forward_term.tolist()
+    written = [word(number) for number in range(snapshot.meta.terms)]
+    cards = [snapshot.card(number) for number in range(snapshot.meta.articles)]
+    titles = [[written[n] for n in card.title_terms] for card in cards]
+    owners = snapshot.section_article.tolist()
+    return Corpus(
+        [
+            " ".join([*titles[owner], *[written[n] for n in terms[ptr[s] : ptr[s + 1]]]])
+            for s, owner in enumerate(owners)
+        ],
+        [cards[owner].category for owner in owners],
+    )
+
+
+def fingerprint(made: Corpus) -> str:
+    """Names what was built of this corpus."""
+    digest = hashlib.sha256()
+    for text in made.texts:
+        digest.update(text.encode())
+    return digest.hexdigest()[:12]
+
+
+@lru_cache(maxsize=2)
+def _words_alone(words: tuple[int, ...]) -> Plan:
+    return Plan(words=dict.fromkeys(words, 1.0), concepts=(), loose={}, grams={}, gram_mass=0.0)
+
+
+def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
+    """Sums, the ten best articles, all matches counted by category. `whole`: a sentence with its n-grams."""
+
+    def ready(question: Question) -> Ask | None:
+        if whole and not question.text:
+            return None
+        used = plan(snapshot, question.text) if whole else _words_alone(question.words)
+        query = Query(text="", category=question.category)
+
+        def ask() -> int:
+            kernel.choose(kernel_name)
+            found = rank(snapshot, used)
+            strict = found.strict & _filter(snapshot, query)
+            first = _top(found.scores, strict, 10)
+            _facets(snapshot, query, found.strict)
+            return int(np.count_nonzero(strict)) if question.counted else len(first)
+
+        return ask
+
+    name = "compiled" if kernel_name == "auto" else kernel_name
+    return here(f"kb, {name}" + (", n-grams too" if whole else ""), ready)
+
+
+def streaming(snapshot: Snapshot) -> Peer:
+    """The floor: the same postings read once, nothing made of them."""
+
+    def ready(question: Question) -> Ask | None:
+        if question.category or question.counted:
+            return None
+        lists = [snapshot.words.of(number) for number in question.words]
+
+        def ask() -> int:
+            for row, impact in lists:
+                np.bitwise_xor.reduce(row)
+                np.add.reduce(impact)
+            return len(lists)
+
+        return ask
+
+    return here("streaming the postings", ready)
