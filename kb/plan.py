@@ -12,11 +12,9 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-import numpy as np
 from msgspec import Struct
 
 from kb.index import grams
-from kb.index.schema import idf
 from kb.index.snapshot import Snapshot
 from kb.text.analyze import Analysis, Token, analyze
 from kb.text.kana import to_hiragana
@@ -67,9 +65,9 @@ class Typed(Struct, frozen=True):
     folded: str
     analysis: Analysis
     lean: float
-    bigrams: grams.Codes
-    readings: grams.Codes
-    fourgrams: grams.Codes
+    bigrams: list[int]
+    readings: list[int]
+    fourgrams: list[int]
 
 
 class Alternative(Struct, frozen=True):
@@ -136,20 +134,14 @@ def _concepts(
 ) -> tuple[tuple[Alternative, ...], ...]:
     """Synonyms of what was typed. A rare synonym of a common word weighs as much as the common word."""
     groups = []
-    for concept in snapshot.synonyms.expand(typed):
-        members = [tuple(map(snapshot.term, member)) for member in (concept.typed, *concept.others)]
-        known = [member for member in members if -1 not in member]
-        if not known:
-            continue
-        common = min(_idf(snapshot, member) for member in known)
-        others = [member for member in known if member != members[0]]
-        groups.append(tuple(Alternative(m, weights.synonym * common / _idf(snapshot, m)) for m in others))
+    for number, member in snapshot.synonyms.matching(typed):
+        known = snapshot.synonyms_known(number)
+        common = min((idf for _, _, idf in known), default=0.0)
+        # two members may be the same terms of this index
+        own = next((terms for each, terms, _ in known if each == member), ())
+        others = [(terms, idf) for _, terms, idf in known if terms != own]
+        groups.append(tuple(Alternative(terms, weights.synonym * common / idf) for terms, idf in others))
     return tuple(group for group in groups if group)
-
-
-def _idf(snapshot: Snapshot, terms: Sequence[int]) -> float:
-    """Mean of the terms' idf."""
-    return sum(idf(snapshot.meta.sections, int(snapshot.df[term])) for term in terms) / len(terms)
 
 
 def _loose(snapshot: Snapshot, tokens: Iterable[Token], text: str, weights: Weights) -> dict[int, float]:
@@ -185,17 +177,13 @@ def _read(text: str) -> Typed:
         folded,
         analysis,
         kana_lean(text),
-        _codes(grams.bigrams([folded])),
-        _codes(grams.readings([analysis.reading])),
-        _codes(grams.fourgrams([folded])),
+        grams.query_bigrams(folded),
+        grams.query_readings(analysis.reading),
+        grams.query_fourgrams(folded),
     )
 
 
 _remembered = lru_cache(maxsize=512)(_read)
-
-
-def _codes(found: tuple[grams.Codes, object]) -> grams.Codes:
-    return np.unique(found[0])
 
 
 def kana_lean(text: str) -> float:
@@ -228,7 +216,7 @@ def _grams(snapshot: Snapshot, typed: Typed, weights: Weights) -> tuple[dict[int
         (typed.readings, reading),
         (typed.fourgrams, weights.fourgram),
     ):
-        if weight and len(codes):
+        if weight and codes:
             mass += weight * len(codes)
             found |= dict.fromkeys(snapshot.known_grams(codes), weight)
     return found, mass

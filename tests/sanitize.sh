@@ -19,4 +19,5 @@ export PYTHONPATH="$here" PYTHONMALLOC=malloc
 export ASAN_OPTIONS=detect_leaks=0
 sanitized="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
 LD_PRELOAD=$sanitized "$python" -c "import kb.index.kernel as k; assert k.compiled.__file__.startswith('$here')"
-LD_PRELOAD=$sanitized "$python" -m pytest -q -p no:cacheprovider tests/index/test_kernel.py -k both_kernels
+LD_PRELOAD=$sanitized "$python" -m pytest -q -p no:cacheprovider tests/index/test_kernel.py \
+    tests/index/test_scorer.py -k both_kernels

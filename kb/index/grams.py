@@ -2,13 +2,15 @@
 
 Three kinds share one table of codes of 34 bits, so that a code, a row and a count fit one number, which is
 sorted ten times faster than three: bigrams of Japanese script, bigrams of its reading in hiragana, 4-grams of
-words in other scripts. All functions take many texts at once, because numpy is only fast in bulk; a query is
-a batch of one.
+words in other scripts. Articles are cut many texts at once, in numpy, which is only fast in bulk; what is made
+of a query gives the same codes in a tenth of the time that numpy takes for one short text.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,11 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 _EDGE = 1
 """Code point that marks where a word begins and ends; never in text."""
+
+_JAPANESE_RUN = re.compile(
+    "[\u3005-\u3007\u3041-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0010ffff]{2,}"
+)
+"""What `_is_japanese` says, of neighbouring characters."""
 
 
 def bigrams(texts: Sequence[str]) -> tuple[Codes, Rows]:
@@ -84,3 +91,36 @@ def _is_japanese(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
     )
     hangul = (points >= 0xAC00) & (points <= 0xD7AF)
     return np.asarray(kana | han | hangul | ((points >= 0xF900) & (points <= 0xFAFF)))
+
+
+# ---------------------------------------------------------------- a query
+
+
+def query_bigrams(folded: str) -> list[int]:
+    """`bigrams` of one text, each code once, sorted."""
+    return _query_pairs(to_hiragana(folded), BIGRAM)
+
+
+def query_readings(reading: str) -> list[int]:
+    """`readings` of one text, each code once, sorted."""
+    return _query_pairs(reading, READING)
+
+
+def query_fourgrams(folded: str) -> list[int]:
+    """`fourgrams` of one text, each code once, sorted."""
+    found = set()
+    for word in english.WORD.findall(folded):
+        letters = [_EDGE, *(ord(letter) & 0xFFFF for letter in word), _EDGE]
+        for a, b, c, d in zip(letters, letters[1:], letters[2:], letters[3:], strict=False):
+            number = a << 48 | b << 32 | c << 16 | d
+            found.add(FOURGRAM << KIND_BIT | (number * int(_SPREAD) & _ALL_BITS) >> 64 - KIND_BIT)
+    return sorted(found)
+
+
+_ALL_BITS = (1 << 64) - 1
+
+
+def _query_pairs(text: str, kind: int) -> list[int]:
+    runs = _JAPANESE_RUN.findall(text)
+    pairs = {pair for run in runs for pair in pairwise([ord(letter) & 0xFFFF for letter in run])}
+    return sorted(kind << KIND_BIT | a << 16 | b for a, b in pairs)

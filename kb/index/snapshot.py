@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +14,11 @@ from msgspec import Struct
 
 from kb.index import kernel, kernel_numpy
 from kb.index.blob import Blob, load
+from kb.index.schema import idf
 from kb.index.suggestions import SuggestionTable
 from kb.model import Article, Audience, Kind
 from kb.text.kana import is_kana
-from kb.text.synonyms import Synonyms
+from kb.text.synonyms import Member, Synonyms
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -142,6 +144,7 @@ class Snapshot:
         self.owner: Ints = np.concatenate([np.repeat(articles, length) for length in lengths])
         """The article of each row; small, and every query needs it, so it is held in memory."""
         self.section_article = self.owner[: self.meta.sections]
+        self._synonyms_known: dict[int, tuple[tuple[Member, tuple[int, ...], float], ...]] = {}
         self._frequent = load(folder, "frequent"), load(folder, "frequent_articles")
         self._scorers: dict[str, kernel_numpy.Scorer] = {}
 
@@ -189,12 +192,25 @@ class Snapshot:
             kana: tuple(sorted(numbers, key=lambda number: -df[number])) for kana, numbers in found.items()
         }
 
-    def known_grams(self, codes: npt.NDArray[np.uint64]) -> list[int]:
+    def synonyms_known(self, group: int) -> tuple[tuple[Member, tuple[int, ...], float], ...]:
+        """The members of a synonym group that stand in this index: numbers and mean idf of their terms."""
+        if group not in self._synonyms_known:
+            members = ((m, tuple(map(self.term, m))) for m in self.synonyms.groups[group])
+            self._synonyms_known[group] = tuple(
+                (m, terms, self._mean_idf(terms)) for m, terms in members if -1 not in terms
+            )
+        return self._synonyms_known[group]
+
+    def _mean_idf(self, terms: Sequence[int]) -> float:
+        return sum(idf(self.meta.sections, int(self.df[term])) for term in terms) / len(terms)
+
+    def known_grams(self, codes: Sequence[int]) -> list[int]:
         """Numbers of those n-grams that occur here."""
         if not len(self.gram_codes):
             return []
-        places = np.minimum(np.searchsorted(self.gram_codes, codes), len(self.gram_codes) - 1)
-        numbers: list[int] = places[self.gram_codes[places] == codes].tolist()
+        sought = np.array(codes, np.uint64)
+        places = np.minimum(np.searchsorted(self.gram_codes, sought), len(self.gram_codes) - 1)
+        numbers: list[int] = places[self.gram_codes[places] == sought].tolist()
         return numbers
 
     def card(self, article: int) -> Card:

@@ -50,8 +50,8 @@ class Synonyms:
         for entries in self._by_first.values():
             entries.sort(key=lambda entry: -len(entry[0]))
 
-    def expand(self, terms: Sequence[str]) -> list[Concept]:
-        """The groups of which a member stands in `terms`.
+    def matching(self, terms: Sequence[str]) -> list[tuple[int, Member]]:
+        """The groups of which a member stands in `terms`, by number, with that member.
 
         At each place only the longest members count: クレジット カード is not also カード.
         """
@@ -66,4 +66,11 @@ class Synonyms:
                     length = len(member)
                     found.setdefault(number, member)
             place += max(length, 1)
-        return [Concept(typed, tuple(m for m in self.groups[n] if m != typed)) for n, typed in found.items()]
+        return list(found.items())
+
+    def expand(self, terms: Sequence[str]) -> list[Concept]:
+        """What of `terms` has synonyms, and these."""
+        return [
+            Concept(typed, tuple(m for m in self.groups[n] if m != typed))
+            for n, typed in self.matching(terms)
+        ]

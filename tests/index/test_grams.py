@@ -66,3 +66,16 @@ def test_many_texts_at_once_give_what_each_gives_alone(texts: list[str]) -> None
         codes, rows = cut(texts)
         alone = [(code, number) for number, text in enumerate(texts) for code in cut([text])[0].tolist()]
         assert list(zip(codes.tolist(), rows.tolist(), strict=True)) == alone
+
+
+LETTERS = st.sampled_from("aé1-'. 返金ガぁ々〇・ー。ﾊ가豈𠮷😀\u3040\u3100")
+
+
+@given(st.text(LETTERS, max_size=40) | st.text(max_size=40))
+def test_a_query_has_the_n_grams_of_a_text(text: str) -> None:
+    for of_query, of_texts in (
+        (grams.query_bigrams, grams.bigrams),
+        (grams.query_readings, grams.readings),
+        (grams.query_fourgrams, grams.fourgrams),
+    ):
+        assert of_query(text) == sorted(set(of_texts([text])[0].tolist()))
