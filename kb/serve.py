@@ -85,13 +85,22 @@ def serve(
             import_module("kb.api")
         import_module("kb.text.analyze").analyze("返金")
         gc.freeze()
+        ring = _publisher(var.absolute(), settings)
         if until is not None:
             until()
         listener = bind(host, port)
         number = listener.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         say = f"kb is serving http://{shown}:{number}{settings.base_url.prefix} (Ctrl-C stops)"
-        _Server(var, settings, locale or "", Path(metrics), listener, say, secret, made or Made()).run()
+        made = made or Made()
+        _Server(var, settings, locale or "", Path(metrics), listener, say, secret, made, ring).run()
+
+
+def _publisher(var: Path, settings: Settings) -> Callable[[], bool] | None:
+    """Starts the process that publishes what is pushed, where hooks are taken; returns what wakes it."""
+    from kb.publish import resident
+
+    return resident.start(var, settings) if settings.git_url and settings.hook_secret else None
 
 
 def configure_log(level: str) -> None:
@@ -135,10 +144,11 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(
         self, var: Path, settings: Settings, locale: str, metrics: Path, listener: socket.socket, say: str,
-        secret: bytes, made: Made,
+        secret: bytes, made: Made, ring: Callable[[], bool] | None,
     ) -> None:  # fmt: skip
         self._var, self._settings, self._locale, self._metrics = var, settings, locale, metrics
         self._listener, self._say, self._secret, self._made = listener, say, secret, made
+        self._ring = ring
         super().__init__()
 
     def load_config(self) -> None:
@@ -182,7 +192,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         parts = Parts(
             live=LiveIndex(self._var), var=self._var, settings=settings, locale=self._locale,
             metrics=self._metrics, preview=self._made.preview, articles=self._made.articles,
-            store=store, spool=spool, clerk=clerk, secret=self._secret,
+            store=store, spool=spool, clerk=clerk, secret=self._secret, ring=self._ring,
         )  # fmt: skip
         warm(parts.live)
 
@@ -207,7 +217,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self.cfg.set("worker_exit", leave)
         schedule.start(schedule.Scheduler(
             live=parts.live, var=self._var.absolute(), settings=settings, articles=self._made.articles,
-            locale=self._locale or None,
+            locale=self._locale or None, ring=self._ring,
         ))  # fmt: skip
         return create_app(parts)
 

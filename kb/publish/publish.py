@@ -90,6 +90,9 @@ def publish(
     with statuses.locked(var, "publish", wait=True):
         if began:
             began()
+        if order.cause == "hook" and (pushed := statuses.wanted(var)):
+            # whatever was pushed while this one waited is fetched with it
+            number, order = max(number, pushed.number), replace(order, asked=pushed.asked)
         newer = statuses.last(var)
         if newer and newer.number > number and newer.state in ("live", "unchanged"):
             return replace(newer, number=number, state="superseded")
@@ -108,6 +111,7 @@ def publish(
             raise
         if run.status.state in ("blocked", "failed"):
             run.update(finished=time.time())
+        statuses.answered(var, number)
         if order.status_url:
             run.update(posted=statuses.post(run.status, order.status_url, order.status_secret))
         statuses.note(var, run.status)
@@ -209,6 +213,7 @@ def _go_live(run: _Run, prepared: indexer.Prepared, tree: Tree | None) -> None:
     now = time.time()
     state: statuses.State = "unchanged" if summary.unchanged else "live"
     run.update(state=state, finished=now, searchable_seconds=round(max(0.0, now - run.status.asked), 3))
+    statuses.answered(run.var, run.status.number)
     with suppress(OSError):
         file = kept.root(run.var) / prepared.folder / _MADE
         file.write_bytes(msgspec.json.encode(_made(run.order, run.status.commit)))

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -72,8 +72,9 @@ def _digest(kind: str, delivery: str, body: bytes) -> str:
     return hashlib.sha256(f"{kind}\0{unsigned}\0".encode() + body).hexdigest()
 
 
-def take(var: Path, digest: str, now: float) -> None:
-    """Remember a message; raises BadSignature when it was taken before, in whichever worker."""
+@contextmanager
+def taken(var: Path, digest: str, now: float) -> Iterator[None]:
+    """Remember a message, unless the block fails. Raises BadSignature when it was taken before, by anyone."""
     seen = statuses.make_folder(var) / "seen"
     seen.mkdir(exist_ok=True, mode=0o700)
     for file in seen.iterdir():
@@ -84,6 +85,11 @@ def take(var: Path, digest: str, now: float) -> None:
         (seen / digest).touch(exist_ok=False)
     except FileExistsError:
         raise BadSignature("this message was received before") from None
+    try:
+        yield
+    except BaseException:
+        (seen / digest).unlink(missing_ok=True)  # so that it may be sent again
+        raise
 
 
 def read(header: Header, body: bytes, digest: str) -> Push:

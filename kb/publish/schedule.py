@@ -2,13 +2,14 @@
 
 Each worker runs the same thread; who holds a lock acts, and when that worker ends another gets it. What was
 published is read again at the same commit, which the mirror holds: no remote is asked. It also begins again
-a publish of a push that was killed, so that a push is never lost.
+what was to publish a push and was killed, so that no push is lost.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +32,7 @@ AGAIN_SECONDS = 15.0
 """After a time that could not take effect (blocked, disk full) it is tried again; doubled every time."""
 MOST_SECONDS = 3600.0
 MOST_RESUMED = 3
-"""Times in a row that a killed publish is begun again: it may be what kills it."""
+"""Times that a push whose publish was killed is begun again: it may be what kills it."""
 
 
 class Scheduler(Struct, kw_only=True):
@@ -48,6 +49,10 @@ class Scheduler(Struct, kw_only=True):
     tries: int = 0
     again: float = 0.0
     """When it may be tried again, by the monotonic clock."""
+    ring: Callable[[], bool] | None = None
+    """Wakes the publisher that waits ready."""
+    left: int = 0
+    """Number of the push that nobody was publishing at the last look."""
     resumed: int = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -61,7 +66,8 @@ class Scheduler(Struct, kw_only=True):
     def look(self) -> None:
         """Have rebuilt what is due; never raises."""
         try:
-            order = self._interrupted() or self._due(self.live.current(), datetime.now(UTC))
+            self._resume()
+            order = self._due(self.live.current(), datetime.now(UTC))
             if order:
                 background.start(order, self.var).wait()
         except (IndexMissing, IndexDamaged, IndexMismatch):
@@ -99,15 +105,17 @@ class Scheduler(Struct, kw_only=True):
         source = Source(url=made["source"], path=path) if made["commit"] else Source(folder=made["source"])
         return replace(base, source=source, ref=made["commit"], locale=made["locale"] or None)
 
-    def _interrupted(self) -> Order | None:
-        last = statuses.last(self.var)
-        if last is None or last.state != "interrupted" or last.cause == "command":
-            self.resumed = 0 if last and last.good else self.resumed
-            return None
-        if self.resumed >= MOST_RESUMED or not self.settings.git_url:
-            return None
-        self.resumed += 1
-        return order_of(self.settings, cause="hook", asked=last.asked)
+    def _resume(self) -> None:
+        """Begin again with a push that nobody is publishing, if that was so at the last look already."""
+        wanted = statuses.wanted(self.var)
+        if wanted is None or statuses.under_way(self.var):
+            self.left = 0 if wanted is None else self.left
+            return
+        if self.left != wanted.number:
+            self.left, self.resumed = wanted.number, 0
+        elif self.resumed < MOST_RESUMED and self.settings.git_url:
+            self.resumed += 1
+            background.push_again(order_of(self.settings, cause="hook"), self.var, self.ring)
 
 
 def start(scheduler: Scheduler) -> threading.Event:

@@ -1,4 +1,5 @@
 """What the last publish did, and the one under way: `<var>/publish/status.json`, one line each in log.jsonl.
+A push that is not published yet is noted in `wanted.json`, so that it outlives whoever was to publish it.
 
 Written beside and renamed, so a reader never sees half of it. Nothing in here may fail a publish: what
 cannot be written (the disk is full) is lost, and the command still prints it.
@@ -41,6 +42,14 @@ class Golden(Struct, frozen=True, kw_only=True):
     lost: tuple[Finding, ...] = ()
     accepted: str = ""
     """Why the losses were accepted, in the words of who did."""
+
+
+class Wanted(Struct, frozen=True):
+    """A push that is to be published."""
+
+    number: int
+    asked: float
+    """When it came, in epoch seconds."""
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -118,21 +127,63 @@ def locked(var: Path, name: str, wait: bool) -> Iterator[bool]:
 
 def next_number(var: Path) -> int:
     """Larger than every one before, whatever the clock says: what is asked for later is the newer."""
-    file = make_folder(var) / "number"
     with locked(var, "number", wait=True):
-        number = time.time_ns()
-        with suppress(OSError, ValueError):
-            number = max(number, int(file.read_bytes()) + 1)
-        with suppress(OSError):
-            file.write_bytes(b"%d" % number)
+        return _next(var)
+
+
+def _next(var: Path) -> int:
+    file, number = folder(var) / "number", time.time_ns()
+    with suppress(OSError, ValueError):
+        number = max(number, int(file.read_bytes()) + 1)
+    with suppress(OSError):
+        file.write_bytes(b"%d" % number)
     return number
 
 
 def write(var: Path, status: Status) -> None:
     with suppress(OSError):
-        beside = folder(var) / f".status.{os.getpid()}"
-        beside.write_bytes(msgspec.json.format(msgspec.json.encode(status)))
-        beside.replace(folder(var) / "status.json")
+        _replace(folder(var) / "status.json", msgspec.json.format(msgspec.json.encode(status)))
+
+
+def _replace(file: Path, data: bytes) -> None:
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    beside.write_bytes(data)
+    beside.replace(file)
+
+
+# ---------------------------------------------------------------- pushes
+
+
+def want(var: Path, asked: float) -> None:
+    """Note a push that came at `asked`, before anybody is told to publish it. Raises IndexNotWritable."""
+    with locked(var, "number", wait=True):
+        wanted = Wanted(_next(var), asked)
+        try:
+            _replace(folder(var) / "wanted.json", msgspec.json.encode(wanted))
+        except OSError as error:
+            raise IndexNotWritable(f"{folder(var)}: cannot write: {error.strerror or error}") from error
+
+
+def wanted(var: Path) -> Wanted | None:
+    """The newest push that no publish has answered yet."""
+    with suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode((folder(var) / "wanted.json").read_bytes(), type=Wanted)
+    return None
+
+
+def answered(var: Path, number: int) -> None:
+    """Whatever was pushed up to `number` has been dealt with, be it live or blocked."""
+    with suppress(OSError, IndexNotWritable), locked(var, "number", wait=True):
+        found = wanted(var)
+        if found and found.number <= number:
+            (folder(var) / "wanted.json").unlink()
+
+
+def under_way(var: Path) -> bool:
+    """Whether somebody is publishing."""
+    with suppress(IndexNotWritable), locked(var, "publish", wait=False) as had:
+        return not had
+    return True
 
 
 def note(var: Path, status: Status) -> None:
@@ -151,17 +202,11 @@ def last(var: Path) -> Status | None:
         status = msgspec.json.decode((folder(var) / "status.json").read_bytes(), type=Status)
     except (OSError, msgspec.MsgspecError):
         return None
-    if status.state == "running" and not _runs(var):
+    if status.state == "running" and not under_way(var):
         return msgspec.structs.replace(
             status, state="interrupted", error=f"was ended from outside during the step {status.step!r}"
         )
     return status
-
-
-def _runs(var: Path) -> bool:
-    with suppress(IndexNotWritable), locked(var, "publish", wait=False) as had:
-        return not had
-    return True
 
 
 def published(var: Path) -> Iterator[Status]:

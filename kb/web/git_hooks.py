@@ -1,4 +1,4 @@
-"""`POST /api/v1/hooks/git`: a push is verified, and published by a process of its own. 202, nobody waits."""
+"""`POST /api/v1/hooks/git`: a push is verified, noted, and published by another process. Nobody waits."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ class GitHook(Resource):
             return PushTaken(accepted=False, reason=reason)
         if var is None or not settings.git_url:
             raise PageNotFound("KB_GIT_URL is not set, so there is nothing to publish")
-        pushes.take(var, digest, now)
-        background.start(order_of(settings, cause="hook", asked=now), var)
+        with pushes.taken(var, digest, now):
+            background.push(order_of(settings, cause="hook", asked=now), var, self.parts.ring)
         return PushTaken(accepted=True)

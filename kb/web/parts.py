@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     """Folder of all state; None: nothing can be published from here."""
     articles: Path | None = None
     """Folder that the index was made of, when nothing was published: git may know its past."""
+    ring: Callable[[], bool] | None = None
+    """Wakes the publisher that waits beside the workers, and tells whether it heard; None: there is none."""
     preview: str = ""
     """Name of the branch that is shown before it is published; empty: this is the real thing."""
     metrics: Path | None = None

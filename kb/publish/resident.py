@@ -1,0 +1,86 @@
+"""The publisher that waits ready beside the workers of `kb serve`, so that no push pays for a start.
+
+Forked once, from the process that has the code and the dictionary; a byte through a pipe wakes it. For each
+publish it forks a child, which ends with it: nothing is kept that could be stale after a publish by hand or
+by another service, nothing leaks, and what kills a publish does not kill what waits. What was pushed lies on
+disk (`statuses.want`), not in the pipe. It ends when the last process that could wake it has ended.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from kb.later import importing
+from kb.publish import background
+from kb.publish import status as statuses
+from kb.publish.orders import order_of
+from kb.settings import Settings
+
+BEGIN_SECONDS = 2.0
+"""From the start of the service until it imports what only publishing needs: readers come first."""
+
+
+def start(var: Path, settings: Settings) -> partial[bool]:
+    """Fork the publisher; returns what wakes it, and says whether somebody heard it: not when it was killed.
+
+    To be called while this process has one thread only, and before it forks those that are to call that.
+    """
+    hears, rings = os.pipe()
+    os.set_blocking(rings, False)
+    if os.fork() == 0:
+        os.close(rings)
+        _forked(lambda: _wait(hears, var, settings))
+    os.close(hears)
+    return partial(_ring, rings)
+
+
+def _ring(rings: int) -> bool:
+    try:
+        os.write(rings, b".")
+    except BlockingIOError:
+        return True  # thousands of rings are waiting already
+    except OSError:
+        return False
+    return True
+
+
+def _forked(act: Callable[[], None]) -> NoReturn:
+    """What a child does, and nothing of what its parent would do at its end."""
+    try:
+        act()
+    except BaseException:  # it must not go on as the parent, whatever happens
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def _wait(hears: int, var: Path, settings: Settings) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: a publish under way is ended in order
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    select.select([hears], [], [], BEGIN_SECONDS)
+    with importing():
+        from kb.publish import publish  # noqa: F401 - each child has it then
+    gc.freeze()
+    while os.read(hears, 65536):
+        if statuses.wanted(var) is None:
+            continue  # the publish before this ring fetched it already
+        child = os.fork()
+        if child == 0:
+            os.close(hears)
+            _forked(lambda: _publish(var, settings))
+        os.waitpid(child, 0)
+
+
+def _publish(var: Path, settings: Settings) -> None:
+    with background.log(var) as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    background.publish(order_of(settings, cause="hook"), var)
