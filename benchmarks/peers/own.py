@@ -9,8 +9,8 @@ import numpy as np
 
 from kb.index import kernel
 from kb.index.snapshot import Snapshot
-from kb.plan import Plan, plan
-from kb.search import Query, _facets, _filter, _top, rank
+from kb.plan import WEIGHTS, Plan, plan
+from kb.search import Query, _facets, _filter
 from peers import Ask, Corpus, Peer, Question, here, word
 
 
@@ -44,7 +44,10 @@ def _words_alone(words: tuple[int, ...]) -> Plan:
 
 
 def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
-    """Sums, the ten best articles, all matches counted by category. `whole`: a sentence with its n-grams."""
+    """The ten best articles with the sections that answer, all matches counted by category.
+
+    `whole`: a sentence with its n-grams, synonyms and readings.
+    """
 
     def ready(question: Question) -> Ask | None:
         if whole and not question.text:
@@ -54,11 +57,10 @@ def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
 
         def ask() -> int:
             kernel.choose(kernel_name)
-            found = rank(snapshot, used)
-            strict = found.strict & _filter(snapshot, query)
-            first = _top(found.scores, strict, 10)
-            _facets(snapshot, query, found.strict)
-            return int(np.count_nonzero(strict)) if question.counted else len(first)
+            best = snapshot.scorer.best(used, WEIGHTS.question, _filter(snapshot, query), 0.0, (), 10, 0, 10)
+            _facets(snapshot, query, best.strict)
+            total = kernel.chosen.size(best.strict)
+            return total if question.counted else len(best.page)
 
         return ask
 
