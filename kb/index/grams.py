@@ -2,8 +2,8 @@
 
 Three kinds share one table of codes of 34 bits, so that a code, a row and a count fit one number, which is
 sorted ten times faster than three: bigrams of Japanese script, bigrams of its reading in hiragana, 4-grams of
-words in other scripts. Articles are cut many texts at once, in numpy, which is only fast in bulk; what is made
-of a query gives the same codes in a tenth of the time that numpy takes for one short text.
+words in other scripts. Articles are cut many texts at once, in numpy, which is only fast in bulk; a query is
+cut by plain Python into the same codes, in a tenth of the time that numpy takes for one short text.
 """
 
 from __future__ import annotations

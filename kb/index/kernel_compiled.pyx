@@ -18,9 +18,40 @@ cdef float SECTION_SHARE = 0.6
 # the smallest score there is
 cdef float LEAST = 1e-45
 
+cdef extern from *:
+    """
+    #if defined(__SSE__)
+    #include <xmmintrin.h>
+    #endif
+
+    /* The highest of floats that are not negative. Compilers do not use SSE's maximum by themselves, as it
+       treats NaN in another way than C does; there is none here. */
+    static float highest_of(const float *values, Py_ssize_t count) {
+        float best = 0;
+        Py_ssize_t i = 0;
+    #if defined(__SSE__)
+        float lane[4];
+        __m128 most = _mm_setzero_ps(), more = _mm_setzero_ps();
+        for (; i + 8 <= count; i += 8) {
+            most = _mm_max_ps(most, _mm_loadu_ps(values + i));
+            more = _mm_max_ps(more, _mm_loadu_ps(values + i + 4));
+        }
+        _mm_storeu_ps(lane, _mm_max_ps(most, more));
+        for (int k = 0; k < 4; k++) best = lane[k] > best ? lane[k] : best;
+    #endif
+        for (; i < count; i++) best = values[i] > best ? values[i] : best;
+        return best;
+    }
+    """
+    float highest_of(const float* values, Py_ssize_t count) noexcept nogil
+    # of gcc and clang
+    int __builtin_ctzll(unsigned long long word) noexcept nogil
+    int __builtin_popcountll(unsigned long long word) noexcept nogil
+
 cdef enum:
     # rows whose highest sum is looked at before each of them is
     BLOCK = 64
+    MOST_BLOCKS = 64
 
 
 cdef struct Postings:
@@ -63,13 +94,16 @@ cdef class Scratch:
     cdef float* best
     cdef float* line
     cdef int* asked
+    # the highest sum of each block
+    cdef float* block
 
     def __cinit__(self, Py_ssize_t rows, Py_ssize_t articles):
         self.sums = <float*>PyMem_Calloc(rows + 1, sizeof(float))
         self.best = <float*>PyMem_Calloc(rows + 1, sizeof(float))
         self.line = <float*>PyMem_Calloc(articles + 1, sizeof(float))
         self.asked = <int*>PyMem_Calloc(articles + 1, sizeof(int))
-        if not self.sums or not self.best or not self.line or not self.asked:
+        self.block = <float*>PyMem_Malloc((rows // BLOCK + 1) * sizeof(float))
+        if not self.sums or not self.best or not self.line or not self.asked or not self.block:
             raise MemoryError
 
     def __dealloc__(self):
@@ -77,6 +111,7 @@ cdef class Scratch:
         PyMem_Free(self.best)
         PyMem_Free(self.line)
         PyMem_Free(self.asked)
+        PyMem_Free(self.block)
 
 
 cdef class Scorer:
@@ -327,6 +362,9 @@ cdef class Scorer:
     cdef void _walk(self, const Query* query, Scratch scratch, const Walk* walk, Top* top) noexcept nogil:
         # offers every article that may reach the bar, each perhaps several times
         cdef Py_ssize_t n, i, last
+        cdef Top blocks
+        cdef int[MOST_BLOCKS] highest
+        cdef float[MOST_BLOCKS] height
         for n in range(walk.asked):
             self._offer(scratch, walk, scratch.asked[n], top)
         if _few(query, self.rows_count):
@@ -335,15 +373,28 @@ cdef class Scorer:
                     if scratch.sums[query.lists[n].row[i]] + walk.extra >= top.bar:
                         self._offer(scratch, walk, self.owner[query.lists[n].row[i]], top)
             return
+        # the blocks with the highest sums first: they raise the bar, and few others reach it
+        blocks.room, blocks.used, blocks.bar = min(top.room - top.used, MOST_BLOCKS), 0, 0
+        blocks.article, blocks.score = highest, height
         for n in range((self.sections + BLOCK - 1) // BLOCK):
             last = min((n + 1) * BLOCK, self.sections)
-            if _most(scratch.sums + n * BLOCK, last - n * BLOCK) + walk.extra >= top.bar:
-                for i in range(n * BLOCK, last):
-                    if scratch.sums[i] + walk.extra >= top.bar:
-                        self._offer(scratch, walk, self.owner[i], top)
+            scratch.block[n] = highest_of(scratch.sums + n * BLOCK, last - n * BLOCK)
+            if scratch.block[n] > blocks.bar:
+                _place(&blocks, n, scratch.block[n], 0)
+        for n in range(blocks.used):
+            self._block(scratch, walk, blocks.article[n], top)
+        for n in range((self.sections + BLOCK - 1) // BLOCK):
+            if scratch.block[n] + walk.extra >= top.bar:
+                self._block(scratch, walk, n, top)
+
+    cdef void _block(self, Scratch scratch, const Walk* walk, Py_ssize_t block, Top* top) noexcept nogil:
+        cdef Py_ssize_t row
+        for row in range(block * BLOCK, min((block + 1) * BLOCK, self.sections)):
+            if scratch.sums[row] + walk.extra >= top.bar:
+                self._offer(scratch, walk, self.owner[row], top)
 
     cdef void _offer(self, Scratch scratch, const Walk* walk, int article, Top* top) noexcept nogil:
-        cdef Py_ssize_t low, place, middle
+        cdef Py_ssize_t place
         cdef float score
         if _has(walk.marked, article) != walk.strict:
             return
@@ -355,22 +406,7 @@ cdef class Scorer:
         score = self._score(scratch, walk.question, article)
         if score < top.bar or score <= walk.floor:
             return
-        low, place = walk.begin, top.used
-        while low < place:
-            middle = (low + place) // 2
-            if top.score[middle] > score or (top.score[middle] == score and top.article[middle] < article):
-                low = middle + 1
-            else:
-                place = middle
-        if place == top.room or (place < top.used and top.article[place] == article):
-            return
-        if top.used < top.room:
-            top.used += 1
-        memmove(&top.article[place] + 1, &top.article[place], (top.used - place - 1) * sizeof(int))
-        memmove(&top.score[place] + 1, &top.score[place], (top.used - place - 1) * sizeof(float))
-        top.article[place], top.score[place] = article, score
-        if top.used == top.room:
-            top.bar = top.score[top.used - 1]
+        _place(top, article, score, walk.begin)
 
     cdef tuple _shown(self, Scratch scratch, Py_ssize_t article):
         # sections that answer, best first; the first section of an article that has none
@@ -456,20 +492,24 @@ cdef void _take(const Postings* one, float* sums, float* best) noexcept nogil:
         best[one.row[i]] = 0
 
 
-cdef inline float _most(const float* sums, Py_ssize_t count) noexcept nogil:
-    # eight at once, as no value waits for the one before
-    cdef float[8] lane
-    cdef Py_ssize_t i, k
-    for k in range(8):
-        lane[k] = 0
-    for i in range(0, count - 7, 8):
-        for k in range(8):
-            lane[k] = sums[i + k] if sums[i + k] > lane[k] else lane[k]
-    for i in range(count - count % 8, count):
-        lane[0] = sums[i] if sums[i] > lane[0] else lane[0]
-    for k in range(1, 8):
-        lane[0] = lane[k] if lane[k] > lane[0] else lane[0]
-    return lane[0]
+cdef void _place(Top* top, int article, float score, Py_ssize_t begin) noexcept nogil:
+    # behind the first `begin`; of equals the smaller number first; one that is there stays
+    cdef Py_ssize_t low = begin, place = top.used, middle
+    while low < place:
+        middle = (low + place) // 2
+        if top.score[middle] > score or (top.score[middle] == score and top.article[middle] < article):
+            low = middle + 1
+        else:
+            place = middle
+    if place == top.room or (place < top.used and top.article[place] == article):
+        return
+    if top.used < top.room:
+        top.used += 1
+    memmove(&top.article[place] + 1, &top.article[place], (top.used - place - 1) * sizeof(int))
+    memmove(&top.score[place] + 1, &top.score[place], (top.used - place - 1) * sizeof(float))
+    top.article[place], top.score[place] = article, score
+    if top.used == top.room:
+        top.bar = top.score[top.used - 1]
 
 
 cdef inline bint _has(const unsigned long long* members, unsigned int article) noexcept nogil:
@@ -490,16 +530,8 @@ cdef Py_ssize_t _lower(const int* row, Py_ssize_t size, Py_ssize_t least) noexce
 def size(const unsigned long long[::1] bits):
     cdef Py_ssize_t n, count = 0
     for n in range(bits.shape[0]):
-        count += _ones(bits[n])
+        count += __builtin_popcountll(bits[n])
     return count
-
-
-cdef inline int _ones(unsigned long long word) noexcept nogil:
-    # https://graphics.stanford.edu/~seander/bithacks.html#CountBitsSetParallel
-    word = word - ((word >> 1) & 0x5555555555555555ULL)
-    word = (word & 0x3333333333333333ULL) + ((word >> 2) & 0x3333333333333333ULL)
-    word = (word + (word >> 4)) & 0x0F0F0F0F0F0F0F0FULL
-    return <int>((word * 0x0101010101010101ULL) >> 56)
 
 
 def tally(
@@ -513,8 +545,7 @@ def tally(
         for n in range(bits.shape[0]):
             word = bits[n]
             while word:
-                # the lowest member, counted by the bits below it
-                article = 64 * n + _ones((word & (0 - word)) - 1)
+                article = 64 * n + __builtin_ctzll(word)
                 for i in range(ptr[article], ptr[article + 1]):
                     count[values[i]] += 1
                 word &= word - 1
