@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -92,6 +93,22 @@ def test_both_kernels_put_articles_in_the_same_order(seed: int) -> None:
         assert one.strict.tolist() == other.strict.tolist()
         for left, right in zip(ours.rows(plan), theirs.rows(plan), strict=True):
             assert left.tobytes() == right.tobytes()
+
+
+@compiled
+def test_threads_that_ask_one_snapshot_do_not_disturb_each_other() -> None:
+    made = Made(seed=7)
+    scorer = made.scorer(kernel.compiled)
+    asked = [(made.plan(), made.asked()) for _ in range(200)]
+
+    def ask_all(shift: int) -> list[Any]:
+        turned = asked[shift:] + asked[:shift]
+        answers = [scorer.best(plan, **each)[1:] for plan, each in turned]
+        return answers[-shift:] + answers[:-shift] if shift else answers
+
+    alone = ask_all(0)
+    with ThreadPoolExecutor(4) as threads:
+        assert all(answers == alone for answers in threads.map(ask_all, range(0, 160, 10)))
 
 
 @settings(max_examples=100, deadline=None)
