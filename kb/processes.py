@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing import connection, forkserver, get_context, parent_process
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -39,6 +41,18 @@ class Helpers:
             for each in done:
                 each.result()
             tell(self._counter.value)
+
+
+def forked(act: Callable[[], None]) -> NoReturn:
+    """What a process does that was just forked, and nothing of what its parent would do at its end."""
+    try:
+        act()
+    except BaseException:  # it must not go on as the parent, whatever happens
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def get_ready(*modules: str) -> None:

@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from kb.desk.senders import senders
+from kb.errors import BadParameter
 from kb.later import importing
 from kb.options import ARTICLES, LOCALE, VAR
 from kb.ports import check_address
@@ -27,22 +28,33 @@ from kb.settings import Settings, load
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer; default KB_WORKERS.")
+@click.option("--watch", is_flag=True, help="Index again whenever a file of --articles changes.")
 @click.option("--ref", help="Preview this branch, drafts included, from a state folder of its own.")
 def serve_command(
     articles: Path | None, var: Path, locale: str | None, host: str, port: int, workers: int | None,
-    ref: str | None,
+    watch: bool, ref: str | None,
 ) -> None:  # fmt: skip
     """Serve the help center. With --articles the index is built or updated first."""
     settings = load_settings(workers)
     check_address(host, port)
+    folder = articles or _unpublished(var)
+    if watch and (ref is not None or folder is None):
+        raise BadParameter("--watch", "follows a folder of files: name it with --articles, without --ref")
     if ref is not None:
         _preview(articles, ref, locale, host, port, settings)
         return
-    with _indexed(articles or _unpublished(var), var, locale) as stands:
+    with _indexed(folder, var, locale) as stands:
         with importing(), _without_rich():
             from kb.serve import Made, serve  # takes a second, which the index is made in
 
-        serve(var, host, port, settings, locale, Made(articles=articles), stands)
+        def ready() -> None:
+            stands()
+            if watch and folder:
+                from kb import watch as watching
+
+                watching.start(folder, var, locale)
+
+        serve(var, host, port, settings, locale, Made(articles=articles), ready)
 
 
 def load_settings(workers: int | None) -> Settings:

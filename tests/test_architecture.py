@@ -19,6 +19,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),  # the commands
     ("serve_cli", "search_cli"),
+    ("watch",),
     ("publish_cli", "reports_cli", "tickets_cli", "index_cli", "check_cli"),
     ("records_cli",),
     ("serve",),  # gunicorn

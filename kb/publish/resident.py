@@ -12,13 +12,11 @@ import gc
 import os
 import select
 import signal
-import traceback
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from kb.later import importing
+from kb.processes import forked
 from kb.publish import background
 from kb.publish import status as statuses
 from kb.publish.orders import order_of
@@ -37,7 +35,7 @@ def start(var: Path, settings: Settings) -> partial[bool]:
     os.set_blocking(rings, False)
     if os.fork() == 0:
         os.close(rings)
-        _forked(lambda: _wait(hears, var, settings))
+        forked(lambda: _wait(hears, var, settings))
     os.close(hears)
     return partial(_ring, rings)
 
@@ -50,16 +48,6 @@ def _ring(rings: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _forked(act: Callable[[], None]) -> NoReturn:
-    """What a child does, and nothing of what its parent would do at its end."""
-    try:
-        act()
-    except BaseException:  # it must not go on as the parent, whatever happens
-        traceback.print_exc()
-    finally:
-        os._exit(0)
 
 
 def _wait(hears: int, var: Path, settings: Settings) -> None:
@@ -75,7 +63,7 @@ def _wait(hears: int, var: Path, settings: Settings) -> None:
         child = os.fork()
         if child == 0:
             os.close(hears)
-            _forked(lambda: _publish(var, settings))
+            forked(lambda: _publish(var, settings))
         os.waitpid(child, 0)
 
 
