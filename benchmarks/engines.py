@@ -41,6 +41,7 @@ from kb.index.generation import open_live
 from kb.index.snapshot import Snapshot
 from kb.model import Audience
 from kb.plan import plan
+from kb.related import _signature
 
 COMPILED, NUMPY = "kb, compiled", "kb, numpy"
 NODE_SECTIONS = 50_000
@@ -78,6 +79,9 @@ def kinds(snapshot: Snapshot, count: int, sentences: Path | None) -> Iterator[Ki
     names = snapshot.meta.categories
     yield Kind("3 words in a category", [each._replace(category=chance.choice(names)) for each in three])
     yield Kind("3 words, counted", [each._replace(counted=True) for each in three])
+    yield Kind("3 words, excerpts", [each._replace(excerpts=True) for each in three])
+    some = random.Random(9).choices(range(snapshot.meta.articles), k=count)
+    yield Kind("related", [Question(tuple(_signature(snapshot, n)), article=n) for n in some])
 
 
 def _words(snapshot: Snapshot, words: int, count: int) -> Iterator[Question]:
@@ -109,11 +113,11 @@ def peers(var: Path, snapshot: Snapshot, keep: Path, only: list[str], stack: Exi
     """All that are installed, built, ready to be asked."""
     corpus = own.corpus(snapshot)
     folder = keep / f"{snapshot.meta.locale}-{snapshot.meta.sections}-{own.fingerprint(corpus)}"
-    makers: dict[str, Callable[[], Peer | AbstractContextManager[Peer]]] = {
+    makers: dict[str, Callable[[], Peer | list[Peer] | AbstractContextManager[Peer]]] = {
         "compiled": lambda: own.ours(snapshot, "auto"),
         "numpy": lambda: own.ours(snapshot, "numpy"),
         "n-grams": lambda: own.ours(snapshot, "auto", whole=True),
-        "streaming": lambda: own.streaming(snapshot),
+        "floors": lambda: own.floors(snapshot),
         "whoosh": lambda: embedded.whoosh(var, snapshot, None),
         "whoosh10": lambda: embedded.whoosh(var, snapshot, 10),
         "tantivy": lambda: embedded.tantivy(corpus, folder / "tantivy"),
@@ -125,13 +129,15 @@ def peers(var: Path, snapshot: Snapshot, keep: Path, only: list[str], stack: Exi
     }
     if snapshot.meta.sections <= NODE_SECTIONS:
         makers |= {name: partial(node, name, corpus, keep / "node", folder / "node") for name in PACKAGES}
-    made = []
+    made: list[Peer] = []
     for name, make in makers.items():
         if only and name not in only:
             continue
         try:
             peer = make()
-            made.append(peer if isinstance(peer, Peer) else stack.enter_context(peer))
+            if isinstance(peer, AbstractContextManager):
+                peer = stack.enter_context(peer)
+            made += [peer] if isinstance(peer, Peer) else peer
         except ImportError as error:
             print(f"{name}: left out, pip install {error.name}", file=sys.stderr)
         except Missing as error:

@@ -26,8 +26,17 @@ class Question(NamedTuple):
     """Only sections of this one."""
     counted: bool = False
     """All matches counted, too, by category."""
+    excerpts: bool = False
+    """With an excerpt of each of the ten, in which the words are marked."""
     text: str = ""
     """The sentence that the words were cut from: for ours alone, which reads more in it."""
+    article: int = -1
+    """The article that the words stand for, when others like it are wanted: for ours alone, too."""
+
+    @property
+    def plain(self) -> bool:
+        """Nothing but the ten best."""
+        return not (self.category or self.counted or self.excerpts)
 
 
 class Corpus(NamedTuple):

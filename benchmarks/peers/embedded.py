@@ -21,6 +21,8 @@ from peers import Ask, Corpus, Missing, Peer, Question, here, kept, words
 DEBIAN = Path("/usr/lib/python3/dist-packages")
 CATEGORY = "XC"
 """Prefix of Xapian's terms for a category."""
+EXCERPT = 320
+"""Characters of an excerpt: 40 words."""
 
 
 def whoosh(var: Path, snapshot: Snapshot, limit: int | None) -> Peer:
@@ -33,7 +35,7 @@ def whoosh(var: Path, snapshot: Snapshot, limit: int | None) -> Peer:
     fields = [name for name in FIELDS if name in ("title", "headings", "body")]
 
     def ready(question: Question) -> Ask | None:
-        if question.category or question.counted:
+        if not question.plain:
             return None
         terms = [Term(field, snapshot.term_text(number)) for number in question.words for field in fields]
         return lambda: len([hit.docnum for hit in searcher.search(Or(terms), limit=limit)[:10]])
@@ -56,6 +58,10 @@ def fts5(corpus: Corpus, folder: Path) -> Peer:
     database.execute("PRAGMA cache_size = -2000000")
     database.execute("PRAGMA mmap_size = 4000000000")
     best = "SELECT rowid FROM section WHERE section MATCH ? ORDER BY rank LIMIT 10"
+    excerpts = (
+        "SELECT rowid, snippet(section, 0, '[', ']', '…', 40) FROM section "
+        "WHERE section MATCH ? ORDER BY rank LIMIT 10"
+    )
     within = (
         "SELECT section.rowid FROM section JOIN place ON place.id = section.rowid "
         "WHERE section MATCH ? AND category = ? ORDER BY rank LIMIT 10"
@@ -71,7 +77,7 @@ def fts5(corpus: Corpus, folder: Path) -> Peer:
         def ask() -> int:
             if question.category:
                 return len(database.execute(within, (query, question.category)).fetchall())
-            found = database.execute(best, (query,)).fetchall()
+            found = database.execute(excerpts if question.excerpts else best, (query,)).fetchall()
             if not question.counted:
                 return len(found)
             return sum(count for _, count in database.execute(counts, (query,)))
@@ -85,7 +91,7 @@ def tantivy(corpus: Corpus, folder: Path) -> Peer:
     import tantivy as library
 
     builder = library.SchemaBuilder()
-    builder.add_text_field("body", tokenizer_name="whitespace", index_option="freq")
+    builder.add_text_field("body", stored=True, tokenizer_name="whitespace", index_option="freq")
     builder.add_text_field("category", tokenizer_name="raw", index_option="basic", fast=True)
     schema = builder.build()
 
@@ -114,7 +120,12 @@ def tantivy(corpus: Corpus, folder: Path) -> Peer:
                 searcher.aggregate(query, by_category)
                 return int(searcher.search(query, 10, count=True).count)
             # without a count it may pass over what cannot reach the ten best
-            return len(searcher.search(query, 10, count=False).hits)
+            hits = searcher.search(query, 10, count=False).hits
+            if question.excerpts:
+                generator = library.SnippetGenerator.create(searcher, query, schema, "body")
+                generator.set_max_num_chars(EXCERPT)
+                return len([generator.snippet_from_doc(searcher.doc(place)).to_html() for _, place in hits])
+            return len(hits)
 
         return ask
 
@@ -140,7 +151,9 @@ def bm25s(corpus: Corpus, backend: str, folder: Path) -> Peer:
     names, numbers = np.unique(corpus.categories, return_inverse=True)
     masks = {str(name): (numbers == n).astype(np.float32) for n, name in enumerate(names)}
 
-    def ready(question: Question) -> Ask:
+    def ready(question: Question) -> Ask | None:
+        if question.excerpts:
+            return None
         query = [retriever.get_tokens_ids(words(question))]
         mask = masks[question.category] if question.category else None
 
@@ -168,6 +181,7 @@ def xapian(corpus: Corpus, folder: Path) -> Peer:
                 document.add_term(each)
             document.add_boolean_term(CATEGORY + category)
             document.add_value(0, category)
+            document.set_data(text)
             database.add_document(document)
         database.commit()
         database.compact(str(new / "compact"))
@@ -185,6 +199,9 @@ def xapian(corpus: Corpus, folder: Path) -> Peer:
 
         def ask() -> int:
             enquire.set_query(query)
+            if question.excerpts:
+                hits = enquire.get_mset(0, 10)
+                return len([hits.snippet(hit.document.get_data(), EXCERPT) for hit in hits])
             if not question.counted:
                 return int(enquire.get_mset(0, 10).size())
             enquire.clear_matchspies()

@@ -47,6 +47,8 @@ def node(name: str, corpus: Corpus, modules: Path, folder: Path) -> Iterator[Pee
 
 
 def _ask(process: subprocess.Popen[str], question: Question) -> Answer | None:
+    if question.excerpts:
+        return None
     assert process.stdin
     assert process.stdout
     wanted = {"words": words(question), "category": question.category, "counted": question.counted}

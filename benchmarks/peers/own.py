@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy as np
 from kb.index import kernel
 from kb.index.snapshot import Snapshot
 from kb.plan import WEIGHTS, Plan, plan
-from kb.search import Query, _facets, _filter
+from kb.related import related
+from kb.search import Query, _facets, _filter, _hit
+from kb.snippets import sought
 from peers import Ask, Corpus, Peer, Question, here, word
 
 
@@ -46,7 +49,7 @@ def _words_alone(words: tuple[int, ...]) -> Plan:
 def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
     """The ten best articles with the sections that answer, all matches counted by category.
 
-    `whole`: a sentence with its n-grams, synonyms and readings.
+    `whole`: a sentence with its n-grams, synonyms and readings. Excerpts come with all that a hit shows.
     """
 
     def ready(question: Question) -> Ask | None:
@@ -54,12 +57,17 @@ def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
             return None
         used = plan(snapshot, question.text) if whole else _words_alone(question.words)
         query = Query(text="", category=question.category)
+        if question.article >= 0:
+            return lambda: len(related(snapshot, question.article, 10))
 
         def ask() -> int:
             kernel.choose(kernel_name)
             best = snapshot.scorer.best(used, WEIGHTS.question, _filter(snapshot, query), 0.0, (), 10, 0, 10)
             _facets(snapshot, query, best.strict)
             total = kernel.chosen.size(best.strict)
+            if question.excerpts:
+                marked = sought(snapshot, used)
+                return len([_hit(snapshot, scored, marked, 1.0) for scored in best.page])
             return total if question.counted else len(best.page)
 
         return ask
@@ -68,20 +76,42 @@ def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
     return here(f"kb, {name}" + (", n-grams too" if whole else ""), ready)
 
 
-def streaming(snapshot: Snapshot) -> Peer:
-    """The floor: the same postings read once, nothing made of them."""
+def floors(snapshot: Snapshot) -> list[Peer]:
+    """What nobody can do without: the same postings read once; and read once and added up by section.
 
-    def ready(question: Question) -> Ask | None:
-        if question.category or question.counted:
-            return None
-        lists = [snapshot.words.of(number) for number in question.words]
+    Compiled by numba with every liberty, so that the compiler is no excuse. Raises ImportError without it.
+    """
+    from numba import njit
 
-        def ask() -> int:
-            for row, impact in lists:
-                np.bitwise_xor.reduce(row)
-                np.add.reduce(impact)
-            return len(lists)
+    @njit(fastmath=True, nogil=True)
+    def stream(numbers, ptr, row, impact):  # noqa: ANN001, ANN202
+        total, rows = np.float32(0), 0
+        for number in numbers:
+            for i in range(ptr[number], ptr[number + 1]):
+                total += impact[i]
+                rows ^= row[i]
+        return total + rows
 
-        return ask
+    @njit(fastmath=True, nogil=True)
+    def add(numbers, ptr, row, impact, sums):  # noqa: ANN001, ANN202
+        for number in numbers:
+            for i in range(ptr[number], ptr[number + 1]):
+                sums[row[i]] += impact[i]
 
-    return here("streaming the postings", ready)
+    lists, sums = snapshot.words.arrays(), np.zeros(len(snapshot.owner), np.float32)
+
+    def floor(name: str, run: Callable[..., object], *more: object) -> Peer:
+        def ready(question: Question) -> Ask | None:
+            if not question.plain or question.article >= 0:
+                return None
+            numbers = np.array(question.words)
+
+            def ask() -> int:
+                run(numbers, *lists, *more)
+                return len(numbers)
+
+            return ask
+
+        return here(name, ready)
+
+    return [floor("reading the postings", stream), floor("adding them up", add, sums)]

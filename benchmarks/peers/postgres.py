@@ -21,6 +21,8 @@ from peers import QUICK, Answer, Corpus, Missing, Peer, Question, words
 
 BEST = """SELECT id FROM section, to_tsquery('simple', %s) q WHERE words @@ q {}
 ORDER BY ts_rank_cd(words, q) DESC LIMIT 10"""
+EXCERPTS = f"""SELECT id, ts_headline('simple', body, to_tsquery('simple', %s), 'MaxWords=40, MinWords=30')
+FROM section WHERE id = ANY(ARRAY(SELECT id FROM ({BEST.format("")}) found))"""
 COUNTS = "SELECT category, count(*) FROM section WHERE words @@ to_tsquery('simple', %s) GROUP BY category"
 
 
@@ -41,6 +43,8 @@ def _asker(connection: psycopg.Connection[Any]) -> Any:
         if question.category:
             only = BEST.format("AND category = %s")
             return len(connection.execute(only, (query, question.category)).fetchall())
+        if question.excerpts:
+            return len(connection.execute(EXCERPTS, (query, query)).fetchall())
         found = len(connection.execute(BEST.format(""), (query,)).fetchall())
         if question.counted:
             return sum(count for _, count in connection.execute(COUNTS, (query,)))
@@ -67,12 +71,12 @@ def _fill(connection: psycopg.Connection[Any], corpus: Corpus) -> None:
     connection.execute("SET jit = off")
     connection.execute("SET maintenance_work_mem = '512MB'")
     connection.execute("SET work_mem = '64MB'")
-    connection.execute("CREATE TABLE section(id int PRIMARY KEY, category text, words tsvector)")
+    connection.execute("CREATE TABLE section(id int PRIMARY KEY, category text, body text, words tsvector)")
     connection.execute("CREATE TEMPORARY TABLE raw(id int, category text, body text)")
     with connection.cursor() as cursor, cursor.copy("COPY raw FROM STDIN") as copy:
         for number, row in enumerate(zip(corpus.categories, corpus.texts, strict=True)):
             copy.write_row((number, *row))
-    connection.execute("INSERT INTO section SELECT id, category, to_tsvector('simple', body) FROM raw")
+    connection.execute("INSERT INTO section SELECT id, category, body, to_tsvector('simple', body) FROM raw")
     connection.execute("DROP TABLE raw")
     connection.execute("CREATE INDEX ON section USING gin(words)")
     connection.execute("CREATE INDEX ON section(category)")
