@@ -32,6 +32,7 @@ from kb.web import (
     ticket_hooks,
     tickets,
     widget,
+    zendesk,
 )
 from kb.web.guard import Guard
 from kb.web.middleware import Gate, Trace, request_id
@@ -88,6 +89,7 @@ def routes(parts: Parts, shown: Pages) -> dict[str, object]:
         "/api/v1/reports/deflection": reports.DeflectionReport(parts),
         "/api/v1/reports/failures": reports.FailureReport(parts),
         "/api/v1/reports/articles": reports.ArticleReports(parts),
+        **zendesk.routes(parts),
         # operations
         "/healthz": operations.Healthz(parts),
         "/readyz": operations.Readyz(parts),

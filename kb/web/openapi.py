@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kb import __version__
 from kb.deflection import shape
-from kb.web import event_shapes, shapes
+from kb.web import event_shapes, shapes, zendesk, zendesk_shapes
 from kb.web.answers import JSON, PROBLEM
 from kb.web.reports import ReportParams
 
@@ -70,6 +70,31 @@ OPERATIONS: tuple[Operation, ...] = (
               shape.FailuresReport, ReportParams, (400, 401, 403, 503)),
     Operation("/api/v1/reports/articles", "articlesReport", "Articles that are read before tickets.",
               shape.ArticlesReport, ReportParams, (400, 401, 403, 503)),
+    *(
+        Operation(f"{zendesk.ROOT}{place}", f"zendesk{name}", f"Zendesk's shape: {summary}", *more)
+        for place, name, summary, *more in (
+            ("/articles/search", "Search", "ranked articles.",
+             zendesk_shapes.ZendeskResults, zendesk_shapes.ZendeskSearchParams, (400, 503)),
+            ("/articles", "Articles", "articles of a language.",
+             zendesk_shapes.ZendeskArticles, zendesk_shapes.ZendeskListParams, (400, 503)),
+            ("/{locale}/articles", "ArticlesOf", "articles of a language.",
+             zendesk_shapes.ZendeskArticles, zendesk_shapes.ZendeskListParams, (400, 503)),
+            *(
+                each
+                for number, base in enumerate(("/articles/{id}", "/{locale}/articles/{id}"))
+                for each in (
+                    (base, f"Article{number}", "one article, by number or by id.",
+                     zendesk_shapes.ZendeskArticleAnswer, None, (404, 410, 503)),
+                    (f"{base}/up", f"Up{number}", "it helped.",
+                     zendesk_shapes.ZendeskVoteAnswer, None, (400, 404, 410, 503), "post"),
+                    (f"{base}/down", f"Down{number}", "it did not help.",
+                     zendesk_shapes.ZendeskVoteAnswer, None, (400, 404, 410, 503), "post"),
+                    (f"{base}/votes", f"Votes{number}", "always an empty list.",
+                     zendesk_shapes.ZendeskVotes, None, (404, 410, 503)),
+                )
+            ),
+        )
+    ),
     Operation("/healthz", "health", "Whether the process answers.", shapes.Health),
     Operation("/readyz", "ready", "Whether an index is live.", shapes.Readiness, None, (503,)),
     Operation("/version", "version", "Versions of the program and of what it serves.", shapes.Version),
@@ -133,6 +158,7 @@ def _parameters(
         )
     if "{locale}" in each.path:
         found.append({"name": "locale", "in": "path", "required": True, "schema": _locale(locales, None)})
+    if "{id}" in each.path:
         found.append(
             {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
         )

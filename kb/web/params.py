@@ -10,7 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache
 from typing import Any, TypeVar
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 import msgspec
 from msgspec import Struct
@@ -32,7 +32,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def read(query_string: str, kind: type[P]) -> P:
     """The fields of `kind` out of a raw query string; other parameters are ignored.
 
-    A field called `q` is cleaned as a query. Raises BadParameter for what is missing, given twice,
+    A field called `q` or `query` is cleaned as one. Raises BadParameter for what is missing, given twice,
     not UTF-8, or outside the bounds that the type declares.
     """
     given = _pairs(query_string)
@@ -46,20 +46,21 @@ def read(query_string: str, kind: type[P]) -> P:
         if len(raw) > 1:
             raise BadParameter(name, "is given more than once")
         text = _decoded(name, raw[0])
-        if name == "q" and not required and not text.strip():
+        is_query = name in ("q", "query")
+        if is_query and not required and not text.strip():
             continue  # a page's empty search box
         values[name] = (
-            _integer(name, text) if is_number else clean_query(text) if name == "q" else _plain(name, text)
+            _integer(name, text) if is_number else clean_query(text, name) if is_query else _plain(name, text)
         )
     return _converted(values, kind)
 
 
 def _pairs(query_string: str) -> dict[str, list[str]]:
-    """Raw values by name; a name is compared as it is written, ours are plain ASCII."""
+    """Raw values by name. Ours are plain ASCII, of which some programs escape brackets."""
     pairs: dict[str, list[str]] = {}
     for part in query_string.split("&"):
         name, _, value = part.partition("=")
-        pairs.setdefault(name, []).append(value)
+        pairs.setdefault(unquote(name) if "%" in name else name, []).append(value)
     return pairs
 
 

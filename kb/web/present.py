@@ -41,12 +41,12 @@ _HEADING = re.compile(r'<h([2-4]) id="(?P<anchor>[^"]+)">(?P<title>.*?)</h\1>', 
 _TAG = re.compile(r"<[^>]*>")
 
 
-def mark(text: str, marks: Sequence[Span]) -> str:
-    """HTML: everything escaped, then the spans within <mark>."""
+def mark(text: str, marks: Sequence[Span], element: str = "mark") -> str:
+    """HTML: everything escaped, then the spans within an element."""
     parts: list[str] = []
-    last = 0
+    opening, closing, last = f"<{element}>", f"</{element}>", 0
     for span in marks:
-        parts += (escape(text[last : span.start]), "<mark>", escape(text[span.start : span.end]), "</mark>")
+        parts += (escape(text[last : span.start]), opening, escape(text[span.start : span.end]), closing)
         last = span.end
     return "".join((*parts, escape(text[last:])))
 
