@@ -189,8 +189,8 @@ def ranks(
             raise EvaluationError(f"{each.query!r}: there is no index of locale {each.locale!r}")
         text = clean_query(each.query[:MAX_QUERY])
         snapshot = generation.snapshot(each.locale, each.audience)
-        # the first fifty are there whatever the page; excerpts of fifty hits would take most of the time
-        numbers = search(snapshot, Query(text=text, limit=1), generation.pinned(each.locale, text)).first
+        # the first fifty are there whatever the page; excerpts would take most of the time
+        numbers = search(snapshot, Query(text=text, limit=0), generation.pinned(each.locale, text)).first
         relevant = {snapshot.find_article(name): gain for name, gain in each.articles.items()}
         gains = [relevant.get(number, 0.0) for number in numbers]
         rank = next((place for place, gain in enumerate(gains, 1) if gain > 0), 0)

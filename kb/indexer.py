@@ -276,11 +276,16 @@ def _previous(var: Path, rebuild: bool) -> tuple[Generation | None, str]:
 
 
 def known_articles(var: Path) -> Callable[[str, str], Article | None]:
-    """Articles of the live generation by path and digest, so that unchanged files are not parsed again."""
+    """Those of the live generation, where there is a sound one: see `articles_of`."""
     try:
-        known = {article.path: article for article in generations.open_live(var).articles()}
+        return articles_of(generations.open_live(var))
     except (IndexMissing, IndexDamaged, IndexMismatch):
-        known = {}
+        return articles_of(None)
+
+
+def articles_of(generation: Generation | None) -> Callable[[str, str], Article | None]:
+    """Its articles by path and digest, so that unchanged files are not parsed again."""
+    known = {article.path: article for article in generation.articles()} if generation else {}
 
     def find(path: str, digest: str) -> Article | None:
         article = known.get(path)

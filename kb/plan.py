@@ -168,7 +168,12 @@ def analyze_query(text: str) -> Analysis:
 
 def read_query(text: str) -> Typed:
     """What a query's text gives whatever the index; remembered for the next page, reader or keystroke."""
-    return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _read(text)
+    return _kept.get(text) or (_remembered(text) if len(text) <= _REMEMBERED_LENGTH else _read(text))
+
+
+def keep(texts: Iterable[str]) -> None:
+    """Read these queries now, and remember them for good: the golden ones, which each publish asks."""
+    _kept.update({text: _read(text) for text in texts if text not in _kept})
 
 
 def _read(text: str) -> Typed:
@@ -184,6 +189,7 @@ def _read(text: str) -> Typed:
 
 
 _remembered = lru_cache(maxsize=512)(_read)
+_kept: dict[str, Typed] = {}
 
 
 def kana_lean(text: str) -> float:

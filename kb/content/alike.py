@@ -7,9 +7,11 @@ compared. Runs rather than words, as Japanese has no spaces. Schleimer et al., "
 from __future__ import annotations
 
 import re
-import zlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
 
 from kb.model import Article
 
@@ -23,6 +25,11 @@ COMMON = 40
 """Articles that share a run before it counts as boilerplate."""
 
 _BLANK = re.compile(r"\s+")
+_POWERS = np.array([pow(0x9E3779B97F4A7C15, power, 1 << 64) for power in range(RUN)], np.uint64)
+_BITS = np.uint64(64 - (SAMPLE.bit_length() - 1))
+
+Hashes = npt.NDArray[np.uint64]
+Numbers = npt.NDArray[np.int64]
 
 
 def pairs(articles: Iterable[Article]) -> Iterator[tuple[Article, Article, float]]:
@@ -31,33 +38,46 @@ def pairs(articles: Iterable[Article]) -> Iterator[tuple[Article, Article, float
     for article in articles:
         groups[article.locale, article.audience].append(article)
     for group in groups.values():
-        yield from _pairs(group)
+        for one, other, share in _pairs([_sample(article) for article in group]):
+            yield group[one], group[other], share
 
 
-def _pairs(group: list[Article]) -> Iterator[tuple[Article, Article, float]]:
-    samples = [_sample(article) for article in group]
-    holders: dict[int, list[int]] = defaultdict(list)
-    for number, sample in enumerate(samples):
-        for run in sample:
-            holders[run].append(number)
-    for number, sample in enumerate(samples):
-        if len(sample) < ENOUGH:
-            continue
-        shared = Counter(
-            other for run in sample if len(holders[run]) <= COMMON for other in holders[run] if other > number
-        )
-        for other, count in sorted(shared.items()):
-            share = count / (len(sample) + len(samples[other]) - count)
-            if share >= ALIKE:
-                yield group[number], group[other], share
+def _pairs(samples: Sequence[Hashes]) -> Iterator[tuple[int, int, float]]:
+    sizes = np.array([len(sample) for sample in samples])
+    owners = np.repeat(np.arange(len(samples)), sizes)
+    runs = np.concatenate(samples)
+    order = np.argsort(runs, kind="stable")
+    codes, counts = _shared(runs[order], owners[order], len(samples))
+    one, other = codes // len(samples), codes % len(samples)
+    share = counts / (sizes[one] + sizes[other] - counts)
+    for place in np.flatnonzero((share >= ALIKE) & (sizes[one] >= ENOUGH)).tolist():
+        yield int(one[place]), int(other[place]), float(share[place])
 
 
-def _sample(article: Article) -> frozenset[int]:
+def _shared(runs: Hashes, owners: Numbers, count: int) -> tuple[Numbers, Numbers]:
+    """(both numbers of a pair in one, how many runs it shares), of sorted runs with their articles."""
+    first = np.flatnonzero(np.concatenate(([True], runs[1:] != runs[:-1])))
+    holders = np.diff(np.append(first, len(runs)))
+    told = np.repeat((holders > 1) & (holders <= COMMON), holders)
+    runs, owners = runs[told], owners[told]
+    found = [np.empty(0, np.int64)]
+    for step in range(1, COMMON):
+        same = np.flatnonzero(runs[step:] == runs[:-step])
+        if not len(same):
+            break
+        # one article's runs are no two alike, and the sort kept the articles' order
+        found.append(owners[same] * count + owners[same + step])
+    return np.unique(np.concatenate(found), return_counts=True)
+
+
+def _sample(article: Article) -> Hashes:
+    """Hashes of the runs that were chosen, each once."""
     words = "".join(section.title + section.text for section in article.sections)
-    text = _BLANK.sub("", words).encode("utf-32-le")
-    width = 4
-    hashes = (
-        zlib.crc32(text[start : start + RUN * width])
-        for start in range(0, len(text) - RUN * width + 1, width)
-    )
-    return frozenset(each for each in hashes if each % SAMPLE == 0)
+    text = np.frombuffer(_BLANK.sub("", words).encode("utf-32-le", "surrogatepass"), np.uint32)
+    length = len(text) - RUN + 1
+    hashes = np.zeros(max(length, 0), np.uint64)
+    for place, power in enumerate(_POWERS if length > 0 else ()):
+        hashes += text[place : place + length] * power
+    # the sum's low bits are but those of the letters
+    mixed = (hashes ^ (hashes >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    return np.unique(mixed[mixed >> _BITS == 0])

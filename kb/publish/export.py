@@ -1,8 +1,8 @@
-"""A commit's files → a fresh folder, without a work tree: what git stores is written, nothing is run.
+"""A commit's files → a folder, without a work tree: what git stores is written, nothing is run.
 
-Files that did not change since the last export are hard links to it, so a push of one article costs as
-much as one article. Each file gets the time of its last commit, which `kb.content` shows as its date.
-What cannot be taken as it is (submodules, links out of the tree, Git LFS pointers) is a finding.
+The folder of the last export is brought up to date, so a push of one article costs as much as one article.
+Each file gets the time of its last commit, which `kb.content` shows as its date. What cannot be taken as it
+is (submodules, links out of the tree, Git LFS pointers) is a finding.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from msgspec import Struct
 
@@ -41,33 +41,49 @@ class Exported(Struct, frozen=True):
 
     folder: Path
     entries: dict[str, Entry]
-    findings: tuple[Finding, ...] = ()
     below: str = ""
     """Folder of the repository that it was made of."""
+    findings: tuple[Finding, ...] = ()
+    refused: frozenset[str] = frozenset()
+    """Paths of entries that could not be written as they are, so they are not in the folder."""
 
 
-def export(mirror: Mirror, commit: str, below: str, target: Path, last: Exported | None = None) -> Exported:
-    """Write the files below the path `below` of a commit into `target`, which must not exist.
+def export(mirror: Mirror, commit: str, below: str, folder: Path, last: Exported | None = None) -> Exported:
+    """Make `folder` hold the files below the path `below` of a commit. `last`: what it holds now.
 
-    Raises GitFailed, OSError. `target` is complete or to be thrown away.
+    Raises GitFailed, OSError; then the folder is to be thrown away. Without `last` it must not exist.
     """
     listed = list(_listed(mirror, commit, below))
     if below and not listed:
         raise GitFailed(f"{below}: the commit {commit[:12]} has no such folder")
-    target.mkdir(parents=True, mode=0o700)
+    folder.mkdir(parents=True, exist_ok=last is not None, mode=0o700)
     wanted = {entry.path: entry for entry in listed}
+    had = {path: entry for path, entry in last.entries.items() if path not in last.refused} if last else {}
+    for path in [path for path, entry in had.items() if wanted.get(path) != entry]:
+        _remove(folder, path)
     findings = [finding for entry in listed if (finding := _refused(entry))]
-    files = [each for each in listed if each.mode.startswith(_FILE) and _safe(each.path)]
-    files = [each for each in files if each.size <= MAX_FILE]
-    fresh = [entry for entry in files if not _linked(entry, target, last)]
-    times = last_times(mirror, commit, below, {entry.path for entry in fresh})
-    for entry, data in zip(fresh, contents(mirror, [entry.blob for entry in fresh]), strict=True):
-        findings += _write(entry, data, target, times.get(entry.path, 0))
-    links = [entry for entry in listed if entry.mode == _LINK and _safe(entry.path)]
+    fresh = [entry for entry in listed if _safe(entry.path) and had.get(entry.path) != entry]
+    files = [each for each in fresh if each.mode.startswith(_FILE) and each.size <= MAX_FILE]
+    told: list[Finding] = []
+    times = last_times(mirror, commit, below, {entry.path for entry in files})
+    for entry, data in zip(files, contents(mirror, [entry.blob for entry in files]), strict=True):
+        told += _write(entry, data, folder, times.get(entry.path, 0))
+    links = [entry for entry in fresh if entry.mode == _LINK]
     # after all files: a link must not stand where a file's folder is to be
     for entry, data in zip(links, contents(mirror, [entry.blob for entry in links]), strict=True):
-        findings += _link(entry, os.fsdecode(data), target)
-    return Exported(target, wanted, tuple(findings), below)
+        told += _link(entry, os.fsdecode(data), folder)
+    refused = frozenset(finding.path for finding in told)
+    return Exported(folder, wanted, below, (*findings, *told), refused)
+
+
+def _remove(folder: Path, path: str) -> None:
+    """With the folders that are empty then: a file may be about to take the name of one."""
+    (folder / path).unlink(missing_ok=True)
+    for above in list(PurePath(path).parents)[:-1]:
+        try:
+            (folder / above).rmdir()
+        except OSError:
+            break
 
 
 def _listed(mirror: Mirror, commit: str, below: str) -> Iterator[Entry]:
@@ -112,19 +128,6 @@ def _refused(entry: Entry) -> Finding | None:
     return None
 
 
-def _linked(entry: Entry, target: Path, last: Exported | None) -> bool:
-    """Whether the file could be taken from the last export."""
-    before = last.entries.get(entry.path) if last else None
-    if last is None or before is None or (before.blob, before.mode) != (entry.blob, entry.mode):
-        return False
-    try:
-        (target / entry.path).parent.mkdir(parents=True, exist_ok=True)
-        os.link(last.folder / entry.path, target / entry.path)
-    except OSError:
-        return False
-    return True
-
-
 def _write(entry: Entry, data: bytes, target: Path, when: int) -> list[Finding]:
     markdown = entry.path.lower().endswith(MARKDOWN_ENDINGS)
     if data.startswith(_LFS):
@@ -135,6 +138,8 @@ def _write(entry: Entry, data: bytes, target: Path, when: int) -> list[Finding]:
     file = target / entry.path
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.parent.resolve().is_relative_to(target.resolve()):
+            raise NotADirectoryError  # only a tree made by hand has a link and files below it
         with file.open("xb") as stream:
             stream.write(data)
     except (FileExistsError, NotADirectoryError):

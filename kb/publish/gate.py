@@ -1,5 +1,6 @@
 """What a new generation must pass before it goes live: the golden gate, and a smoke search.
 
+What is asked costs as much as what changed: of an index whose bytes are the same the ranks are, too.
 Golden queries are those that the articles of the new tree name: a writer who takes the line out takes the
 promise back, in a commit that others read. A query is lost when its article was among the first three in
 the live generation, by whatever id it had there, and is not in the new one. What never held is no loss.
@@ -21,9 +22,10 @@ import kb
 from kb.errors import BadParameter, IndexDamaged
 from kb.evaluate import GOLDEN_RANK, Judged, Rank, golden, ranks
 from kb.explain import Explanation, Part, explain
-from kb.index.generation import Generation
+from kb.index.generation import FileSum, Generation
 from kb.index.snapshot import Card, Snapshot
 from kb.model import Article, Audience, Finding, Severity, Tree
+from kb.plan import keep
 from kb.publish.status import Golden
 from kb.search import Query, search
 from kb.text.normalize import clean_query
@@ -37,14 +39,14 @@ def compare(tree: Tree, new: Generation, live: Generation | None, kept: Path | N
     `kept`: file of the ranks that were found last; those of the live generation are not asked for again.
     """
     asked = [each for each in golden(tree) if _answerable(each, new)]
-    after = ranks(new, asked)
-    held = sum(map(_holds, after))
     known = _read(kept, live) if kept and live else {}
+    after = _ranks(asked, new, _still_true(known, live, new) if live else {})
+    held = sum(map(_holds, after))
     if kept:
         _write(kept, new, after)
     if live is None:
         return Golden(queries=len(asked), held=held)
-    before = _before([_as_before(each, new.moved, live) for each in asked], live, known)
+    before = _ranks([_as_before(each, new.moved, live) for each in asked], live, known)
     lost = [(then, now) for then, now in zip(before, after, strict=True) if _holds(then) and not _holds(now)]
     findings = tuple(_finding(tree, new, live, now, then.rank) for then, now in lost)
     return Golden(queries=len(asked), held_before=sum(map(_holds, before)), held=held, lost=findings)
@@ -53,7 +55,7 @@ def compare(tree: Tree, new: Generation, live: Generation | None, kept: Path | N
 # The ranks that were found last
 
 
-class _Ranks(Struct, frozen=True):
+class _Kept(Struct, frozen=True):
     """What one generation gave, by the code that asked."""
 
     generation: str
@@ -61,12 +63,44 @@ class _Ranks(Struct, frozen=True):
     ranks: dict[str, int]
 
 
-def _before(asked: Sequence[Judged], live: Generation, known: Mapping[str, int]) -> list[Rank]:
-    found = iter(ranks(live, [each for each in asked if _key(each) not in known]))
+def get_ready(kept: Path) -> None:
+    """Cut the golden queries that were asked last into words, so that the next gate need not."""
+    with suppress(OSError, msgspec.MsgspecError, BadParameter):
+        last = msgspec.msgpack.decode(kept.read_bytes(), type=_Kept)
+        keep(clean_query(key.split("\0")[2]) for key in last.ranks)
+
+
+def _ranks(asked: Sequence[Judged], generation: Generation, known: Mapping[str, int]) -> list[Rank]:
+    """Only what is not known is asked."""
+    found = iter(ranks(generation, [each for each in asked if _key(each) not in known]))
     return [
         Rank(judged=each, rank=known[_key(each)], gains=()) if _key(each) in known else next(found)
         for each in asked
     ]
+
+
+def _still_true(known: Mapping[str, int], live: Generation, new: Generation) -> dict[str, int]:
+    """Of the ranks in the live generation those of indexes whose every byte is the same in the new one."""
+
+    @cache
+    def same(locale: str, audience: Audience) -> bool:
+        if locale not in live.locales or locale not in new.locales or live.site.pinned != new.site.pinned:
+            return False
+        synonyms = [each.snapshot(locale, audience).synonyms.groups for each in (live, new)]
+        return synonyms[0] == synonyms[1] and _sums(live, locale, audience) == _sums(new, locale, audience)
+
+    def of(key: str) -> tuple[str, Audience]:
+        locale, audience, *_ = key.split("\0")
+        return locale, Audience(audience)
+
+    return {key: rank for key, rank in known.items() if same(*of(key))}
+
+
+def _sums(generation: Generation, locale: str, audience: Audience) -> dict[str, FileSum]:
+    """Checksums of one index by the names of its files."""
+    start = f"{audience}/{generation.folder}/{locale}/snapshot/"
+    files = generation.manifest.files.items()
+    return {name.removeprefix(start): found for name, found in files if name.startswith(start)}
 
 
 def _key(judged: Judged) -> str:
@@ -75,14 +109,14 @@ def _key(judged: Judged) -> str:
 
 def _read(file: Path, live: Generation) -> dict[str, int]:
     with suppress(OSError, msgspec.MsgspecError):
-        last = msgspec.msgpack.decode(file.read_bytes(), type=_Ranks)
+        last = msgspec.msgpack.decode(file.read_bytes(), type=_Kept)
         if (last.generation, last.code) == (_named(live), _code()):
             return last.ranks
     return {}
 
 
 def _write(file: Path, new: Generation, found: Iterable[Rank]) -> None:
-    last = _Ranks(_named(new), _code(), {_key(each.judged): each.rank for each in found})
+    last = _Kept(_named(new), _code(), {_key(each.judged): each.rank for each in found})
     with suppress(OSError):
         beside = file.with_suffix(".new")
         beside.write_bytes(msgspec.msgpack.encode(last))

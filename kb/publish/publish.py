@@ -1,7 +1,7 @@
 """From a push to a live index: each step timed, each failure told, the live index untouched until the last.
 
     fetch      the mirror follows the remote; the ref becomes a commit
-    export     the commit's files → a folder, unchanged ones linked
+    export     the commit's files → a folder, of which only what changed is written
     read       files → articles; what cannot be read or is invalid blocks
     history    which addresses lead elsewhere now, and which are gone
     build      the next generation, beside the live one
@@ -42,6 +42,8 @@ from kb.publish.status import Golden, Status
 WAIT_SECONDS = 60.0
 """For a `kb index` that is just running."""
 MOST_FINDINGS = 100
+RANKS = "golden.msgpack"
+"""Ranks of the golden queries in the live generation, beside the status."""
 _MADE = kept.MADE
 _SHORTEST = 7
 """Characters from which a ref may name a kept generation or commit without asking the remote."""
@@ -158,7 +160,7 @@ def _live(var: Path) -> Generation | None:
 
 def _read(run: _Run, commit: str, live: Generation | None) -> tuple[Tree, Past, tuple[Finding, ...]]:
     order, var = run.order, run.var
-    known, below = indexer.known_articles(var), ""
+    known, below = indexer.articles_of(live), ""
 
     def progress(done: int, total: int) -> None:
         if run.progress:
@@ -220,7 +222,7 @@ def _go_live(run: _Run, prepared: indexer.Prepared, tree: Tree | None) -> None:
 
 
 def _gate(run: _Run, tree: Tree | None, new: Generation, previous: Generation | None) -> Golden:
-    ranks = statuses.folder(run.var) / "golden.msgpack"
+    ranks = statuses.folder(run.var) / RANKS
     if tree is None:
         shown = Tree(root="", site=new.site, articles=tuple(new.articles()))
         return replace(

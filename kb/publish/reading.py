@@ -1,7 +1,7 @@
 """A source at a ref → the tree of its articles, and what its history tells. The first steps of a publish.
 
 <var>/publish/mirror        what the remote has
-<var>/publish/export/…      the last exported commit; the next one links what did not change
+<var>/publish/export/       the last exported commit; only what changed is written for the next one
 <var>/publish/lineage…      what need not be read twice
 """
 
@@ -33,9 +33,9 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 class _Record(Struct, frozen=True):
     """The last export, as it is remembered."""
 
-    name: str
     below: str
     entries: list[Entry]
+    refused: list[str]
 
 
 def mirror_of(var: Path) -> Mirror:
@@ -80,35 +80,29 @@ def _damaged(mirror: Mirror) -> bool:
 
 
 def exported(source: Source, commit: str, var: Path) -> Exported:
-    """The files of a commit in a folder of their own, which stays until the next. Raises IndexNotWritable."""
+    """The files of a commit in a folder, which stays as it is until the next. Raises IndexNotWritable."""
     mirror = mirror_of(var)
     below = source.path if source.path is not None else articles_folder(mirror, commit)
-    base, record_file = state_folder(var) / "export", state_folder(var) / "export.msgpack"
+    folder, record_file = state_folder(var) / "export", state_folder(var) / "export.msgpack"
     with writable(var):
-        last = _last(base, record_file, below)
-        for path in base.iterdir() if base.is_dir() else ():
-            if last is None or path != last.folder:
-                shutil.rmtree(path, ignore_errors=True)
-        number = int(last.folder.name.rpartition("-")[2]) + 1 if last else 1
-        name = f"{commit[:12]}-{number}"
-        try:
-            made = export(mirror, commit, below, base / name, last)
-            named = [entry for entry in made.entries.values() if is_text(entry.path)]
-            record = _Record(name, below, named)
+        last = _last(folder, record_file, below)
+        # whoever is killed from here on leaves a folder without a record, which is thrown away
+        record_file.unlink(missing_ok=True)
+        if last is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        made = export(mirror, commit, below, folder, last)
+        if all(map(is_text, made.entries)):
+            record = _Record(below, list(made.entries.values()), sorted(made.refused))
             record_file.write_bytes(msgspec.msgpack.encode(record))
-        except BaseException:
-            shutil.rmtree(base / name, ignore_errors=True)
-            raise
-        if last:
-            shutil.rmtree(last.folder, ignore_errors=True)
     return made
 
 
-def _last(base: Path, file: Path, below: str) -> Exported | None:
+def _last(folder: Path, file: Path, below: str) -> Exported | None:
     with suppress(OSError, ValueError):
         record = msgspec.msgpack.decode(file.read_bytes(), type=_Record)
-        if record.below == below and (base / record.name).is_dir():
-            return Exported(base / record.name, {entry.path: entry for entry in record.entries})
+        if record.below == below and folder.is_dir():
+            entries = {entry.path: entry for entry in record.entries}
+            return Exported(folder, entries, below, refused=frozenset(record.refused))
     return None
 
 

@@ -55,7 +55,8 @@ def _wait(hears: int, var: Path, settings: Settings) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     select.select([hears], [], [], BEGIN_SECONDS)
     with importing():
-        from kb.publish import publish  # noqa: F401 - each child has it then
+        from kb.publish import gate, publish
+    gate.get_ready(statuses.folder(var) / publish.RANKS)
     gc.freeze()
     while os.read(hears, 65536):
         if statuses.wanted(var) is None:
@@ -65,6 +66,7 @@ def _wait(hears: int, var: Path, settings: Settings) -> None:
             os.close(hears)
             forked(lambda: _publish(var, settings))
         os.waitpid(child, 0)
+        gate.get_ready(statuses.folder(var) / publish.RANKS)
 
 
 def _publish(var: Path, settings: Settings) -> None:

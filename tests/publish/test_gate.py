@@ -137,3 +137,32 @@ def test_a_loss_is_found_by_the_ranks_kept_from_the_last_publish_and_without_the
     status = publishing()
     assert (status.state, [each.code for each in status.findings]) == ("blocked", ["golden-loss"])
     assert status.golden.held_before == 1
+
+
+def remember(var, rank: int) -> None:
+    """As if the last gate had found this rank for every golden query."""
+    file = var / "publish" / "golden.msgpack"
+    kept = msgspec.msgpack.decode(file.read_bytes())
+    kept["ranks"] = dict.fromkeys(kept["ranks"], rank)
+    file.write_bytes(msgspec.msgpack.encode(kept))
+
+
+@pytest.mark.parametrize(
+    ("change", "asked"),
+    [
+        ({"ja/returns/refund.md": "# 返金\n\n五日です。\n"}, False),
+        ({"en/orders/cancel.md": "# Cancel\n\nUntil it is sent.\n"}, True),
+        ({"en/agents/x.md": "# X\n\nOnly for agents.\n"}, False),
+        ({"synonyms.yml": "- [refund, money back]\n"}, True),
+        ({"kb.yml": KB + "pinned:\n  - {query: cancel, locale: en, articles: [orders/cancel]}\n"}, True),
+    ],
+    ids=["another locale", "this locale", "agents only", "synonyms", "pins"],
+)
+def test_only_indexes_that_changed_are_asked_again(repository, var, publishing, change, asked: bool):
+    repository.commit({"en/returns/refund.md": golden("When you get your refund", "The refund comes.")})
+    publishing()
+    remember(var, 7)
+    repository.commit(change)
+    status = publishing()
+    # what is asked holds; what is not is taken to be where it was
+    assert (status.state, status.golden.held) == ("live", int(asked))
