@@ -121,22 +121,29 @@ def _all_words(table: SuggestionTable, folded: str, limit: int) -> list[int]:
 
 def _with_a_slip(table: SuggestionTable, forms: Iterable[str], limit: int) -> list[int]:
     """Entries with a key whose beginning differs from what was typed by one letter, or by two swapped."""
-    from rapidfuzz.distance import OSA  # 0.05 s, for slips alone
-
     found: dict[int, float] = {}
     for typed in forms:
         if len(typed) < _TYPO_FROM:
             continue
         for start in (typed[:2], typed[1] + typed[0], typed[:1]):
             first, end = table.range(start.encode())
-            for key in range(first, min(end, first + _TYPO_CANDIDATES)):
-                word = table.keys[key].decode()
-                distance = min(
-                    OSA.distance(typed, word[: len(typed) + d], score_cutoff=1) for d in (-1, 0, 1)
-                )
-                if distance <= 1:
-                    entry = int(table.entry[key])
-                    found[entry] = max(found.get(entry, -9.0), float(table.weight[entry]))
+            keys = table.keys.between(first, min(end, first + _TYPO_CANDIDATES))
+            # one letter too many or too few moves the end of what is compared
+            begun = [word[: len(typed) + 1] for word in map(bytes.decode, keys)]
+            close = _differing_by_a_slip(typed, list(dict.fromkeys(begun)))
+            for entry in table.entry[[first + n for n, each in enumerate(begun) if each in close]].tolist():
+                found[entry] = max(found.get(entry, -9.0), float(table.weight[entry]))
             if found:
                 break
     return sorted(found, key=lambda entry: (-found[entry], entry))[: 4 * limit]
+
+
+def _differing_by_a_slip(typed: str, words: list[str]) -> set[str]:
+    """The words, a letter longer than `typed`, of which some beginning is at most one slip away from it."""
+    from rapidfuzz.distance import OSA  # 0.05 s, for slips alone
+    from rapidfuzz.process import cdist
+
+    shorter, same = len(typed) - 1, len(typed)
+    begun = [*words, *(word[:same] for word in words), *(word[:shorter] for word in words)]
+    distance = cdist([typed], begun, scorer=OSA.distance, score_cutoff=1, dtype=np.uint8)
+    return {words[n] for n in np.flatnonzero(distance.reshape(3, -1).min(axis=0) <= 1)} if words else set()

@@ -73,8 +73,13 @@ class Blob:
 
     def __iter__(self) -> Iterator[bytes]:
         """All entries; much faster than one by one."""
-        data = self._data[:]
-        return (data[start:end] for start, end in pairwise(self._ptr.tolist()))
+        return self.between(0, len(self))
+
+    def between(self, first: int, end: int) -> Iterator[bytes]:
+        """Entries from `first` up to `end`."""
+        places = self._ptr[first : max(first, end) + 1].tolist()
+        data = self._data[places[0] : places[-1]]
+        return (data[start - places[0] : stop - places[0]] for start, stop in pairwise(places))
 
     def bisect(self, item: bytes) -> int:
         """Number of the first entry that is not smaller than `item`."""
