@@ -1,14 +1,21 @@
 #!/bin/sh
-# Requests a second and latency over HTTP: a constant body, then a search, a suggestion and an article's page.
+# Requests over HTTP: a constant body, then searches, suggestions, an article's page and the home page.
 #
-#     sh benchmarks/http.sh ARTICLES LOCALE QUERY ARTICLE_ID [PORT]
+#     sh benchmarks/http.sh ARTICLES LOCALE [VAR] [PORT]
 #
 # Needs wrk. Two workers of four threads each serve both; the constant body comes from falcon alone under the same
-# gunicorn. Clients run on the same machine, so a ratio is all that these figures are good for.
+# gunicorn. Queries are the articles' own words, thousands of different ones ("search") or always the same
+# ("search-one"). Each round asks every kind as fast as 8 connections can, in turns; "half load" then gives 32
+# connections pauses that make half of that rate. "cpu" is the workers' own processor time a request: other
+# work on the machine changes it least. Clients run on the same machine, so a ratio is all that these figures are good for.
+#
+# SECONDS_EACH (5) · ROUNDS (3) · KINDS
 set -eu
-articles=$1 locale=$2 query=$3 article=$4 port=${5:-8399}
-bin=$(dirname "$0")/../.venv/bin
+articles=$1 locale=$2 port=${4:-8399}
+project=$(cd "$(dirname "$0")/.." && pwd)
+bin=$project/.venv/bin ask=$project/benchmarks/http/ask.lua
 here=$(mktemp -d)
+var=${3:-$here/var}
 trap 'kill $hello $kb 2>/dev/null; wait; rm -rf "$here"' EXIT
 cat > "$here/hello.py" <<'PYTHON'
 import falcon
@@ -21,22 +28,35 @@ app = falcon.App()
 app.add_route("/", Hello())
 PYTHON
 "$bin/gunicorn" --chdir "$here" -w 2 -k gthread --threads 4 -b "127.0.0.1:$port" --log-level error hello:app & hello=$!
-KB_RATE_LIMIT=off KB_LOG_LEVEL=warning "$bin/kb" serve --articles "$articles" --var "$here/var" --workers 2 \
+KB_RATE_LIMIT=off KB_LOG_LEVEL=warning "$bin/kb" serve --articles "$articles" --var "$var" --workers 2 \
     --port $((port + 1)) > /dev/null & kb=$!
 until curl -fs "http://127.0.0.1:$((port + 1))/readyz" > /dev/null; do sleep 0.5; done
-ask() {
-    printf '%-12s ' "$1"
-    wrk -t2 -c8 -d"${SECONDS_EACH:-8}s" --latency "$2" | awk '/50%/{a=$2} /99%/{b=$2} /Requests\/sec/{r=$2} /Non-2xx/{e=" " $0}
-        END{print r " a second, p50 " a ", p99 " b e}'
+"$bin/python" "$project/benchmarks/http/paths.py" "$var" "$locale" "$here"
+
+spent() { # clock ticks of a server's workers
+    for each in $(pgrep -P "$1"); do sed 's/.*) //' "/proc/$each/stat"; done | awk '{s += $12 + $13} END {print s + 0}'
 }
-base="http://127.0.0.1:$((port + 1))"
-for round in 1 2; do
-    ask hello "http://127.0.0.1:$port/"
-    ask search "$base/api/v1/search?locale=$locale&q=$query"
-    ask suggest "$base/api/v1/suggest?locale=$locale&q=$query"
-    ask article "$base/$locale/articles/$article"
-done
+ask() { # KIND CONNECTIONS SECONDS [PAUSE]
+    server=$kb at=$((port + 1))
+    if [ "$1" = hello ]; then server=$hello at=$port; fi
+    before=$(spent "$server")
+    wrk -t2 -c"$2" -d"$3s" -s "$ask" "http://127.0.0.1:$at" -- "$here/$1" ${4:-} > "$here/out"
+    awk -v k="$1" -v t="$(($(spent "$server") - before))" '/^asked/ {
+        printf "%-12s %6d a second, p50 %6.2f ms, p99 %6.2f ms, cpu %5.0f us%s\n",
+            k, $4, $6, $8, t * 10000 / $2, $10 ? ", WRONG " $10 : ""}' "$here/out" | tee -a "$here/all"
+}
+kinds=${KINDS:-hello search search-one suggest article home}
+for kind in $kinds; do ask "$kind" 8 1 > /dev/null; done
+: > "$here/all"
+for round in $(seq "${ROUNDS:-3}"); do for kind in $kinds; do ask "$kind" 8 "${SECONDS_EACH:-5}"; done; done
+mv "$here/all" "$here/full"
+echo "medians, and share of the constant body:"
+for kind in $kinds; do
+    grep "^$kind " "$here/full" | sort -n -k2 | awk -v n="${ROUNDS:-3}" 'NR == int((n + 1) / 2) {print $1, $2}'
+done | awk '$1 == "hello" {h = $2} {printf "%-12s %6d a second %4.0f %%\n", $1, $2, 100 * $2 / h; print > "'"$here"'/rates"}'
+echo "half load:"
+while read -r kind rate; do ask "$kind" 32 "${SECONDS_EACH:-5}" $((64000 / rate)); done < "$here/rates"
 for each in $(pgrep -P "$kb"); do
-    awk -v p="$each" '/^Private/{s+=$2} /^Shared/{h+=$2} END{print "worker", p ": private", int(s/1024), "MB, shared", int(h/1024), "MB"}' \
-        "/proc/$each/smaps_rollup"
+    awk -v p="$each" '/^Private/ {s += $2} /^Shared/ {h += $2}
+        END {print "worker " p ": private", int(s / 1024), "MB, shared", int(h / 1024), "MB"}' "/proc/$each/smaps_rollup"
 done

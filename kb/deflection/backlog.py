@@ -6,6 +6,7 @@ times there is none; under load a new one is begun at `segment` bytes.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -23,6 +24,8 @@ class Backlog:
         self._lock = threading.Lock()
         self._owner: Owner | None = None
         self._number = 0
+        self._descriptor = -1
+        """Of the file that is being written; -1 while there is none."""
         self._sizes: dict[int, int] = {}
         """Bytes of each file, the one being written last; a file that was let go is not in it."""
         self._read = 0
@@ -31,6 +34,12 @@ class Backlog:
     @property
     def empty(self) -> bool:
         return not self._sizes
+
+    @property
+    def bytes(self) -> int:
+        """What waits."""
+        with self._lock:
+            return sum(self._sizes.values()) - self._read
 
     def append(self, data: bytes) -> bool:
         """Whole lines, all or none; False when the bound is reached."""
@@ -41,14 +50,30 @@ class Backlog:
                 self._owner = Owner.new(self._folder)
             if self._sizes.get(self._number, 0) >= self._segment_bytes:
                 self._number += 1
+                self._leave()
             size = self._sizes.get(self._number, 0)
             try:
-                _write_all(self._owner.file(self._number), data, size)
+                _write_all(self._opened(self._owner), data, size)
             except FileNotFoundError:
                 self._start_over()  # somebody removed the folder
                 raise
             self._sizes[self._number] = size + len(data)
             return True
+
+    def _opened(self, owner: Owner) -> int:
+        """The descriptor of the file to write; opened once, as facts come one by one."""
+        if self._descriptor < 0:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            self._descriptor = os.open(owner.file(self._number), flags, 0o600)
+        elif os.fstat(self._descriptor).st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return self._descriptor
+
+    def _leave(self) -> None:
+        """Close the file that is being written."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
 
     def oldest(self, most: int) -> Batch | None:
         """About `most` bytes of facts; None when there are none. The same again until `let_go`."""
@@ -63,6 +88,8 @@ class Backlog:
             with self._lock:
                 self._sizes.pop(number, None)
                 self._read = 0
+                if number == self._number:
+                    self._leave()
             raise
 
     def let_go(self, batch: Batch) -> None:
@@ -75,6 +102,8 @@ class Backlog:
                 self._read = batch.end
                 return
             self._owner.file(number).unlink(missing_ok=True)
+            if number == self._number:
+                self._leave()
             del self._sizes[number]
             self._read = 0
 
@@ -96,13 +125,13 @@ class Backlog:
 
     def _start_over(self) -> None:
         self._owner = None
+        self._leave()
         self._sizes.clear()
         self._read = 0
 
 
-def _write_all(file: Path, data: bytes, size: int) -> None:
+def _write_all(descriptor: int, data: bytes, size: int) -> None:
     """Append, or leave the file as long as it was: the disk may become full in the middle of a line."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         rest = memoryview(data)
         while rest:
@@ -110,5 +139,3 @@ def _write_all(file: Path, data: bytes, size: int) -> None:
     except OSError:
         os.ftruncate(descriptor, size)
         raise
-    finally:
-        os.close(descriptor)

@@ -62,8 +62,12 @@ class Spool:
         self._bounds = bounds or Bounds()
         self._losses = Losses(folder)
         self._backlog = Backlog(folder, self._bounds.bytes, self._bounds.segment)
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
         """Held for moments, never while a disk or a database is asked."""
+        self._arrived = threading.Condition(self._lock)
+        """Wakes the writer, which waits here alone: a fact must not wake everybody."""
+        self._changed = threading.Condition(self._lock)
+        self._end = threading.Event()
         self._queue: deque[AnyFact] = deque()
         self._writing = 0
         """Facts taken from the queue that are not in the file yet."""
@@ -81,8 +85,9 @@ class Spool:
                 self._lost["queue"] += 1
                 return
             self._queue.append(fact)
-            self._start()
-            self._changed.notify_all()
+            if len(self._queue) == 1:  # else the writer is awake, or woken already
+                self._start()
+                self._arrived.notify()
 
     def start(self) -> None:
         """Begin now, with what processes that died left, instead of with the first fact."""
@@ -119,6 +124,8 @@ class Spool:
                 # while the store takes nothing there is nothing to wait for: it is all on disk
                 self._changed.wait_for(lambda: self._is_empty() or bool(self._failing), seconds)
             self._stopping = True
+            self._end.set()
+            self._arrived.notify()
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(seconds)
@@ -145,7 +152,7 @@ class Spool:
     def _write_loop(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._stopping)
+                self._arrived.wait_for(lambda: self._queue or self._stopping)
                 if not self._queue:
                     return
                 facts = [self._queue.popleft() for _ in range(min(len(self._queue), 1000))]
@@ -173,11 +180,12 @@ class Spool:
         return True
 
     def _count_lost(self) -> None:
+        if not self._lost:
+            return
         with self._changed:
             lost, self._lost = self._lost, Counter()
         try:
-            if lost:
-                self._losses.add(lost)
+            self._losses.add(lost)
         except OSError:
             with self._changed:
                 self._lost.update(lost)
@@ -197,7 +205,7 @@ class Spool:
                 self._deliver()
             except (KbError, OSError) as error:
                 self._wait(error)
-                self._sleep(wait)
+                self._end.wait(wait)
                 wait = min(wait * 2, self._bounds.longest_wait)
             else:
                 wait = self._bounds.first_wait
@@ -205,17 +213,15 @@ class Spool:
                     self._changed.notify_all()  # for `flush`
                     more = lambda: self._stopping or not self._backlog.empty  # noqa: E731
                     self._changed.wait_for(more, max(0.0, next_look - time.monotonic()))
-                self._sleep(self._bounds.linger)
-
-    def _sleep(self, seconds: float) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopping, seconds)
+                self._end.wait(self._bounds.linger)
 
     def _deliver(self) -> None:
-        """Everything that is in our files."""
+        """What is in our files; what comes meanwhile waits for company, when it is less than a batch."""
         while batch := self._backlog.oldest(self._bounds.batch):
             self._take(batch.facts, batch.damaged)
             self._backlog.let_go(batch)
+            if self._backlog.bytes < self._bounds.batch:
+                break
         self._losses.tell(lambda new: self._store.note_losses(new, time.time_ns() // 1_000_000))
         if self._failing:
             LOG.info("facts are stored again")
