@@ -6,11 +6,12 @@ import unicodedata
 import pytest
 from conftest import Indexed, MakeIndex
 
+from kb.index import kernel
 from kb.index.snapshot import Snapshot
 from kb.model import Snippet, Span
 from kb.plan import plan
 from kb.search import Hit, Query, search
-from kb.snippets import WIDTH, excerpt, merge, sought
+from kb.snippets import WIDTH, excerpt, sought
 
 FAMILY = "👨\u200d👩\u200d👧"
 FLAG = "🇯🇵"
@@ -105,16 +106,17 @@ def test_an_article_found_by_its_n_grams_alone_has_a_snippet_without_marks(en: S
 @pytest.mark.parametrize(
     ("spans", "merged"),
     [
-        ([], ()),
-        ([(3, 5), (0, 2)], (Span(0, 2), Span(3, 5))),
-        ([(0, 2), (2, 4)], (Span(0, 4),)),
-        ([(0, 5), (1, 2), (4, 7)], (Span(0, 7),)),
-        ([(0, 2), (0, 2)], (Span(0, 2),)),
-        ([(1, 1)], ()),
+        ([], []),
+        ([(3, 5), (0, 2)], [(0, 2), (3, 5)]),
+        ([(0, 2), (2, 4)], [(0, 4)]),
+        ([(0, 5), (1, 2), (4, 7)], [(0, 7)]),
+        ([(0, 2), (0, 2)], [(0, 2)]),
+        ([(1, 1)], []),
     ],
 )
-def test_spans_are_merged_in_order(spans: list[tuple[int, int]], merged: tuple[Span, ...]) -> None:
-    assert merge(spans) == merged
+def test_marks_are_joined_in_order(spans: list[tuple[int, int]], merged: list[tuple[int, int]]) -> None:
+    found = [(start, end, 1) for start, end in spans]
+    assert kernel.chosen.marks("abcdefgh", found, 0, 8) == merged
 
 
 # Where it is cut

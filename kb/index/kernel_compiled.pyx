@@ -11,9 +11,11 @@ from libc.string cimport memcmp, memmove, memset
 import numpy as np
 
 from kb.index.kernel_numpy import Best
+from kb.text.graphemes import tears
 
 cdef int WIDE = 0x2E80
 cdef int MAX_STARTS = 200
+cdef int LEAD = 60
 cdef float SECTION_SHARE = 0.6
 # the smallest score there is
 cdef float LEAST = 1e-45
@@ -652,6 +654,10 @@ cdef Py_ssize_t _fit(str text, Py_ssize_t start, Py_ssize_t columns):
 
 
 def fit_before(str text, Py_ssize_t least, Py_ssize_t end, Py_ssize_t columns):
+    return _fit_before(text, least, end, columns)
+
+
+cdef Py_ssize_t _fit_before(str text, Py_ssize_t least, Py_ssize_t end, Py_ssize_t columns):
     cdef Py_ssize_t start = end
     while start > least:
         columns -= 2 if <int>text[start - 1] > WIDE else 1
@@ -662,7 +668,90 @@ def fit_before(str text, Py_ssize_t least, Py_ssize_t end, Py_ssize_t columns):
 
 
 def width(str text):
+    return _width(text, 0, len(text))
+
+
+cdef Py_ssize_t _width(str text, Py_ssize_t start, Py_ssize_t end):
     cdef Py_ssize_t i, wide = 0
-    for i in range(len(text)):
+    for i in range(start, end):
         wide += <int>text[i] > WIDE
-    return len(text) + wide
+    return end - start + wide
+
+
+def excerpt(str text, list found, dict values, Py_ssize_t columns):
+    cdef Py_ssize_t first, last, left, right, space, count = len(text)
+    first, last = window(text, found, values, columns)
+    left = _lead(text, first, columns - _width(text, first, last))
+    while left < first and (text[left].isspace() or _follows(text[left]) or _tears(text, left)):
+        left += 1
+    right = _fit(text, left, columns)
+    if 0 < right < count and text[right - 1].isalnum() and text[right].isalnum():
+        if <int>text[right - 1] <= WIDE and <int>text[right] <= WIDE:
+            space = right - 1
+            while space >= max(left, last) and text[space] != u" ":
+                space -= 1
+            if space >= max(left, last) and space > (left + right) // 2:
+                right = space
+    return left, _whole(text, right)
+
+
+cdef Py_ssize_t _lead(str text, Py_ssize_t first, Py_ssize_t room):
+    cdef Py_ssize_t start = _fit_before(text, max(0, first - LEAD), first, room)
+    cdef Py_ssize_t place = first - 1, count = len(text)
+    while place >= start:
+        if _ends_sentence(text[place]) or (
+            text[place] == u"." and place + 1 < count and text[place + 1] == u" "
+        ):
+            return place + 1
+        place -= 1
+    place = start
+    while 0 < place < first and _is_narrow_letter(text[place - 1]) and _is_narrow_letter(text[place]):
+        place += 1
+    return place
+
+
+cdef bint _is_narrow_letter(Py_UCS4 letter):
+    return <int>letter <= WIDE and letter.isalnum()
+
+
+cdef bint _ends_sentence(Py_UCS4 sign):
+    return sign in u"。．！？!?\n"
+
+
+cdef bint _follows(Py_UCS4 sign):
+    return sign in u"、。，．,.;:!?！？；：)）]］」』】〉》|"
+
+
+cdef bint _tears(str text, Py_ssize_t place) except -1:
+    cdef Py_UCS4 after
+    if not 0 < place < len(text):
+        return False
+    after = text[place]
+    if after < 0x300 or 0x3041 <= after <= 0x3096 or 0x30A1 <= after <= 0x30FF or 0x4E00 <= after <= 0x9FFF:
+        return False
+    return tears(text, place)
+
+
+cdef Py_ssize_t _whole(str text, Py_ssize_t end) except -1:
+    while _tears(text, end):
+        end += 1
+    return end
+
+
+def marks(str text, list found, Py_ssize_t left, Py_ssize_t right):
+    cdef Py_ssize_t start, end, begins = -1, reached = -1
+    cdef list inside = [], merged = []
+    for start, end, _ in found:
+        if left <= start and end <= right:
+            inside.append((start - left, min(_whole(text, end), right) - left))
+    inside.sort()
+    for start, end in inside:
+        if begins >= 0 and start <= reached:
+            reached = max(reached, end)
+        elif end > start:
+            if begins >= 0:
+                merged.append((begins, reached))
+            begins, reached = start, end
+    if begins >= 0:
+        merged.append((begins, reached))
+    return merged

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from kb.text.graphemes import tears, whole
+
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
@@ -33,6 +35,11 @@ SECTION_SHARE = 0.6
 """A further section is shown when it scores this share of the best."""
 MAX_STARTS = 200
 """Matches at which a window is tried to begin; bounds the time for a section that repeats one word."""
+LEAD = 60
+"""Characters of an excerpt before its first match, at most."""
+SENTENCE_ENDS = "。．！？!?\n"
+_FOLLOWERS = "、。，．,.;:!?！？；：)）]］」』】〉》|"
+"""Signs that belong to what stands before them: no excerpt begins with one."""
 
 
 class Synonym(Protocol):
@@ -247,6 +254,52 @@ def matches(terms: Ints, starts: Ints, ends: Ints, first: int, last: int, wanted
     near = wanted[np.minimum(np.searchsorted(wanted, here), len(wanted) - 1)]
     at = first + np.flatnonzero(near == here)
     return list(zip(starts[at].tolist(), ends[at].tolist(), terms[at].tolist(), strict=True))
+
+
+def excerpt(text: str, found: Sequence[Match], values: Mapping[int, float], columns: int) -> tuple[int, int]:
+    """Where to cut a text, so that so many columns hold the most worth: around the best window.
+
+    Begins at the sentence or a little before the first match, so that the last one stays in the window. Ends at
+    a word; never cuts inside what a reader sees as one character.
+    """
+    first, last = window(text, found, values, columns)
+    left = _lead(text, first, columns - width(text[first:last]))
+    while left < first and (text[left].isspace() or text[left] in _FOLLOWERS or tears(text, left)):
+        left += 1
+    right = fit(text, left, columns)
+    if 0 < right < len(text) and text[right - 1].isalnum() and text[right].isalnum():
+        space = text.rfind(" ", max(left, last), right)
+        if ord(text[right - 1]) <= WIDE and ord(text[right]) <= WIDE and space > (left + right) // 2:
+            right = space
+    return left, whole(text, right)
+
+
+def _lead(text: str, first: int, room: int) -> int:
+    """Where to begin before the first match, when `room` columns may be spent on it."""
+    start: int = fit_before(text, max(0, first - LEAD), first, room)
+    ends = [text.rfind(sign, start, first) for sign in SENTENCE_ENDS]
+    sentence = max(*ends, text.rfind(". ", start, first + 1))
+    if sentence >= 0:
+        return sentence + 1
+    left = start
+    while 0 < left < first and all(c.isalnum() and ord(c) <= WIDE for c in text[left - 1 : left + 1]):
+        left += 1  # not inside a Latin word
+    return left
+
+
+def marks(text: str, found: Sequence[Match], left: int, right: int) -> list[tuple[int, int]]:
+    """The matches that stand between two places, counted from the first: in order, joined where they touch.
+
+    A mark takes along the signs that belong to its last character.
+    """
+    inside = [(a - left, min(whole(text, b), right) - left) for a, b, _ in found if left <= a and b <= right]
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(inside):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        elif end > start:
+            merged.append((start, end))
+    return merged
 
 
 def window(text: str, found: Sequence[Match], values: Mapping[int, float], columns: int) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from kb.search import Query, search
 ROOT = Path(__file__).parents[2]
 compiled = pytest.mark.skipif(kernel.compiled is None, reason="kb was installed without a compiler")
 
-TEXTS = st.text(st.sampled_from("aé 。.かガ漢字字😀\u0301\n\ud800"), max_size=60)
+TEXTS = st.text(st.sampled_from("aé 。.かガ漢字字」😀\u0301\u200d\U0001f1ef\n\ud800"), max_size=90)
 
 
 @pytest.fixture
@@ -71,6 +71,9 @@ def test_both_kernels_measure_text_alike(text: str, start: int, columns: int, le
     spans = [(n, n + 1 + n % 3, n % 4) for n in range(0, max(len(text) - 3, 0), 2)]
     values = {term: 0.7 * term + 0.1 for term in range(4)}
     assert ours.window(text, spans, values, columns) == theirs.window(text, spans, values, columns)
+    cut = theirs.excerpt(text, spans, values, columns)
+    assert ours.excerpt(text, spans, values, columns) == cut
+    assert ours.marks(text, spans[::-1], *cut) == theirs.marks(text, spans[::-1], *cut)
 
 
 @compiled

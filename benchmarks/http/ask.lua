@@ -1,0 +1,35 @@
+-- For wrk: asks the paths of a file in turn; each thread begins elsewhere.
+--
+--     wrk … -s ask.lua URL -- PATHS [MEAN_DELAY]
+--
+-- MEAN_DELAY (ms): each connection waits for about so long before it asks again, as people do; the waits are
+-- exponential, so many connections together arrive like independent readers. wrk's latency begins after the wait.
+local threads = 0
+
+function setup(thread)
+   thread:set("begins", threads)
+   threads = threads + 1
+end
+
+function init(args)
+   paths, at, wait = {}, begins * 7919, tonumber(args[2] or 0)
+   for line in io.lines(args[1]) do paths[#paths + 1] = line end
+   math.randomseed(begins + 1)
+   if wait == 0 then delay = nil end
+end
+
+function delay()
+   return math.floor(-math.log(1 - math.random()) * wait + 0.5)
+end
+
+function request()
+   at = at + 1
+   return wrk.format("GET", paths[at % #paths + 1])
+end
+
+function done(summary, latency)
+   local wrong = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write
+      + summary.errors.timeout
+   io.write(string.format("asked %d rate %.0f p50 %.2f p99 %.2f wrong %d\n", summary.requests,
+      summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000, wrong))
+end

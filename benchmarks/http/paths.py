@@ -1,0 +1,50 @@
+"""The requests of `benchmarks/http.sh`: a file of paths for each kind, made of the articles' own words.
+
+    .venv/bin/python benchmarks/http/paths.py VAR LOCALE FOLDER
+
+Queries are the titles, headings and questions that the articles hold, each once, in an order of chance; a suggestion
+is asked for with the first letters of one.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from kb.content.paths import article_url
+from kb.index.generation import open_live
+from kb.model import Audience
+
+LONGEST = 100
+"""Characters of a query; a longer heading is nothing that anybody types."""
+
+
+def main() -> None:
+    var, locale, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    snapshot = open_live(var).snapshot(locale, Audience.PUBLIC)
+    shown = list(map(snapshot.article, range(snapshot.meta.articles)))
+    texts = [
+        text.strip()
+        for each in shown
+        for text in (each.title, *each.questions, *(section.title for section in each.sections))
+    ]
+    queries = [text for text in dict.fromkeys(texts) if text and len(text) <= LONGEST]
+    chance = random.Random(5)
+    chance.shuffle(queries)
+    typed = [text[: chance.randint(1, 8)] for text in queries]
+    write(folder / "hello", ["/"])
+    write(folder / "search", [f"/api/v1/search?locale={locale}&q={quote(text)}" for text in queries])
+    write(folder / "search-one", [f"/api/v1/search?locale={locale}&q={quote(queries[0])}"])
+    write(folder / "suggest", [f"/api/v1/suggest?locale={locale}&q={quote(text)}" for text in typed if text.strip()])
+    write(folder / "article", [article_url(locale, each.id) for each in chance.sample(shown, len(shown))])
+    write(folder / "home", [f"/{locale}/"])
+
+
+def write(file: Path, lines: list[str]) -> None:
+    file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
