@@ -19,6 +19,7 @@ An index folder is trusted code (Whoosh pickles its table of contents), so all f
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -189,6 +190,8 @@ class Generation:
         self.gone = state.gone
         self.moved = state.moved
         self.next_change = state.next_change
+        self.shown = {audience: self._shown_to(audience) for audience in Audience}
+        """Locales that readers may know of, the site's order first."""
         self._pins = {(pin.locale, _same_query(pin.query)): pin.articles for pin in state.site.pinned}
 
     @property
@@ -207,6 +210,12 @@ class Generation:
         """Raises KeyError for a locale without an index."""
         return self._snapshots[locale, audience]
 
+    def _shown_to(self, audience: Audience) -> tuple[str, ...]:
+        """A locale that holds hidden articles only, and that `kb.yml` does not name, is hidden with them."""
+        site = [locale for locale in self.site.locales if locale in self.locales]
+        others = [locale for locale in self.locales if locale not in site]
+        return (*site, *(locale for locale in others if self.snapshot(locale, audience).meta.articles))
+
     def articles(self) -> Iterator[Article]:
         """Every article of both audiences, by locale and id."""
         for locale in self.locales:
@@ -215,7 +224,7 @@ class Generation:
 
     def pinned(self, locale: str, text: str) -> tuple[str, ...]:
         """Ids of the articles that `kb.yml` puts first for exactly this query."""
-        return self._pins.get((locale, _same_query(text)), ())
+        return self._pins.get((locale, _same_query(text)), ()) if self._pins else ()
 
     def media(self, path: str) -> MediaFile | None:
         entry = self._media.get(path)
@@ -253,6 +262,7 @@ class LiveIndex:
 
     def __init__(self, var: Path) -> None:
         self._var = var
+        self._pointer = os.fspath(index_root(var) / POINTER)
         self._lock = threading.Lock()
         # one reference, so that nobody sees the stamp of one generation beside another
         self._followed: tuple[tuple[int, int] | None, Generation] | None = None
@@ -292,7 +302,7 @@ class LiveIndex:
     def _stamp(self) -> tuple[int, int] | None:
         """Changes with every switch; None when the pointer is gone."""
         try:
-            status = (index_root(self._var) / POINTER).stat()
+            status = os.stat(self._pointer)
         except OSError:
             return None
         return status.st_mtime_ns, status.st_ino

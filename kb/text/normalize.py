@@ -28,8 +28,8 @@ _DROPPED = re.compile(rf"[{_MARKS}{_INVISIBLE}]")
 
 _JOINING = re.compile(rf"[{_MARKS}{_INVISIBLE}\u1100-\u11ff\uff9e\uff9f]")
 
-_WHITE_SPACE = "\t\n\v\f\r\x85"
-"""The controls that are white space; `str.split` takes four separators (U+001C …) for such, too."""
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+"""But for those that are white space; `str.split` takes four separators (U+001C …) for such, too."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _DASHES = str.maketrans(
@@ -89,10 +89,9 @@ def clean_query(raw: str, field: str = "q") -> str:
     if _has_surrogate(raw):
         raise BadParameter(field, "holds half a character (a lone surrogate)")
     text = unicodedata.normalize("NFKC", raw)
-    for character in text:
-        # Cc: control; Cn with no assignment is left alone, new emoji arrive every year
-        if unicodedata.category(character) == "Cc" and character not in _WHITE_SPACE:
-            raise BadParameter(field, f"holds the control character U+{ord(character):04X}")
+    # Cc without white space; Cn with no assignment is left alone, new emoji arrive every year
+    if control := _CONTROL.search(text):
+        raise BadParameter(field, f"holds the control character U+{ord(control[0]):04X}")
     text = " ".join(text.split())
     if not text:
         raise BadParameter(field, "is empty")

@@ -6,6 +6,7 @@ Labels are routes, never paths or queries: their number is bounded, and no reade
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -37,6 +38,30 @@ HOOKS = Counter(
     ["source", "outcome"], registry=REGISTRY,
 )  # fmt: skip
 ERRORS = Counter("kb_unexpected_errors", "Requests that failed by a fault of ours.", registry=REGISTRY)
+
+
+def answered(route: str, method: str, status: int, seconds: float) -> None:
+    """Count a request."""
+    requests, times = _of_request(route, method, status)
+    requests.inc()
+    times.observe(seconds)
+
+
+def searched(locale: str, outcome: str, seconds: float) -> None:
+    """Count a search."""
+    _of_search(locale, outcome).inc()
+    SEARCH_SECONDS.observe(seconds)
+
+
+@cache
+def _of_request(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    """Looked up once: routes, methods and statuses are few."""
+    return REQUESTS.labels(route, method, str(status)), SECONDS.labels(route)
+
+
+@cache
+def _of_search(locale: str, outcome: str) -> Counter:
+    return SEARCHES.labels(locale, outcome)
 
 
 def exposition(shared: Path | None) -> bytes:

@@ -50,25 +50,25 @@ class Trace:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         req.context.started = time.perf_counter()
+        # first, so that a resource may set its own
+        resp.set_headers(SECURITY_HEADERS)
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: object, req_succeeded: bool
     ) -> None:
-        # Falcon refuses some methods before any middleware
-        now = time.perf_counter()
-        seconds = now - getattr(req.context, "started", now)
+        started = getattr(req.context, "started", None)
+        if started is None:  # Falcon refuses some methods before any middleware
+            self.process_request(req, resp)
+            started = req.context.started
+        seconds = time.perf_counter() - started
         resp.set_header("X-Request-Id", request_id(req))
         resp.set_header("Server-Timing", f"app;dur={seconds * 1000:.2f}")
         generation = getattr(req.context, "generation", None)
         if generation is not None:
             resp.set_header("X-KB-Generation", generation.name)
-        for name, value in SECURITY_HEADERS.items():
-            if resp.get_header(name) is None:
-                resp.set_header(name, value)
         route = req.uri_template or "none"
         method = req.method if req.method in _METHODS else "other"
-        metrics.REQUESTS.labels(route, method, str(resp.status_code)).inc()
-        metrics.SECONDS.labels(route).observe(seconds)
+        metrics.answered(route, method, resp.status_code, seconds)
         LOG.info(
             "request", method=method, route=route, status=resp.status_code, ms=round(seconds * 1000, 2),
             request_id=request_id(req), generation=generation.name if generation else None,

@@ -115,13 +115,8 @@ def _around(snapshot: Snapshot, number: int, manual: str) -> range:
 
 
 def locales_of(generation: Generation, audience: Audience) -> tuple[str, ...]:
-    """Locales a reader may know of, the site's order first.
-
-    A locale that holds hidden articles only, and that `kb.yml` does not name, is hidden with them.
-    """
-    site = [locale for locale in generation.site.locales if locale in generation.locales]
-    others = [locale for locale in generation.locales if locale not in site]
-    return (*site, *(locale for locale in others if generation.snapshot(locale, audience).meta.articles))
+    """Locales a reader may know of, the site's order first."""
+    return generation.shown[audience]
 
 
 def default_locale(generation: Generation, audience: Audience, parts: Parts) -> str:

@@ -39,8 +39,7 @@ def run_search(shelf: Shelf, query: Query) -> tuple[Results, float]:
     outcome = (
         "corrected" if results.corrected else "found" if results.total else "near" if results.hits else "none"
     )
-    metrics.SEARCHES.labels(shelf.locale, outcome).inc()
-    metrics.SEARCH_SECONDS.observe(seconds)
+    metrics.searched(shelf.locale, outcome, seconds)
     return results, seconds * 1000
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from functools import lru_cache
 
 import falcon
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -39,8 +40,6 @@ _ROBOT = re.compile(
 )
 """What calls itself a robot. Libraries (curl, python-requests) are not here: a program of the site's owner
 uses them, too; without a session they leave acts that nobody can join. Cubot makes telephones."""
-
-
 class Visitor(Struct, frozen=True, kw_only=True):
     """Who acts, as facts name them."""
 
@@ -97,7 +96,12 @@ def _reader(req: falcon.Request, given: str | None) -> Reader:
     if role is not None:
         return Reader.STAFF
     # a program that names its session acts for somebody
-    return Reader.BOT if given is None and _ROBOT.search(req.user_agent or "") else Reader.CUSTOMER
+    return Reader.BOT if given is None and _is_robot(req.user_agent or "") else Reader.CUSTOMER
+
+
+@lru_cache(maxsize=512)
+def _is_robot(user_agent: str) -> bool:
+    return _ROBOT.search(user_agent) is not None
 
 
 def _unwilling(req: falcon.Request) -> bool:
