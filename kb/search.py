@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from kb.index import kernel, kernel_numpy
 from kb.index.kernel_numpy import Best, Scored
-from kb.index.snapshot import Bits, Card, Floats, Snapshot
+from kb.index.snapshot import Bits, Card, Floats, Heading, Snapshot
 from kb.model import Correction, Snippet, Span
 from kb.plan import WEIGHTS, Plan, Weights, plan
 from kb.snippets import Sought, excerpt, sought, title_marks
@@ -49,17 +49,12 @@ class Query(Struct, frozen=True, kw_only=True):
     product: str = ""
 
 
-class SectionHit(Struct, frozen=True):
-    anchor: str
-    title: str
-
-
 class Hit(Struct, frozen=True, kw_only=True):
     """An article, pointing at its best section."""
 
     card: Card
-    section: SectionHit
-    sections: tuple[SectionHit, ...]
+    section: Heading
+    sections: tuple[Heading, ...]
     """Up to three that answer, the best first."""
     snippet: Snippet
     title_marks: tuple[Span, ...]
@@ -158,13 +153,12 @@ def _facets(snapshot: Snapshot, query: Query, strict: Bits) -> dict[str, tuple[t
 
 def _hit(snapshot: Snapshot, scored: Scored, marked: Sought, sure: float) -> Hit:
     article, score, strict, shown = scored
-    passages = [snapshot.passage(section) for section in shown]
-    card = snapshot.card(article)
+    card, sections = snapshot.card(article), tuple(map(snapshot.heading, shown))
     return Hit(
         card=card,
-        section=SectionHit(passages[0].anchor, passages[0].heading),
-        sections=tuple(SectionHit(passage.anchor, passage.heading) for passage in passages),
-        snippet=excerpt(snapshot, shown[0], passages[0].text, marked),
+        section=sections[0],
+        sections=sections,
+        snippet=excerpt(snapshot, shown[0], snapshot.passage(shown[0]).text, marked),
         title_marks=title_marks(card, marked),
         score=round(score * sure, 4),
         strict=strict,

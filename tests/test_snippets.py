@@ -8,7 +8,7 @@ from conftest import Indexed, MakeIndex
 
 from kb.index import kernel
 from kb.index.snapshot import Snapshot
-from kb.model import Snippet, Span
+from kb.model import Snippet
 from kb.plan import plan
 from kb.search import Hit, Query, search
 from kb.snippets import WIDTH, excerpt, sought

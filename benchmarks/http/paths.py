@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/http/paths.py VAR LOCALE FOLDER
 
-Queries are the titles, headings and questions that the articles hold, each once, in an order of chance; a suggestion
-is asked for with the first letters of one.
+Queries are the titles, headings and questions that the articles hold, each once, in an order of chance; a
+suggestion is asked for with the first letters of one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def main() -> None:
     write(folder / "hello", ["/"])
     write(folder / "search", [f"/api/v1/search?locale={locale}&q={quote(text)}" for text in queries])
     write(folder / "search-one", [f"/api/v1/search?locale={locale}&q={quote(queries[0])}"])
-    write(folder / "suggest", [f"/api/v1/suggest?locale={locale}&q={quote(text)}" for text in typed if text.strip()])
+    write(
+        folder / "suggest",
+        [f"/api/v1/suggest?locale={locale}&q={quote(text)}" for text in typed if text.strip()],
+    )
     write(folder / "article", [article_url(locale, each.id) for each in chance.sample(shown, len(shown))])
     write(folder / "home", [f"/{locale}/"])
 

@@ -36,8 +36,8 @@ class Backlog:
         return not self._sizes
 
     @property
-    def bytes(self) -> int:
-        """What waits."""
+    def size(self) -> int:
+        """Bytes that wait."""
         with self._lock:
             return sum(self._sizes.values()) - self._read
 

@@ -220,7 +220,7 @@ class Spool:
         while batch := self._backlog.oldest(self._bounds.batch):
             self._take(batch.facts, batch.damaged)
             self._backlog.let_go(batch)
-            if self._backlog.bytes < self._bounds.batch:
+            if self._backlog.size < self._bounds.batch:
                 break
         self._losses.tell(lambda new: self._store.note_losses(new, time.time_ns() // 1_000_000))
         if self._failing:

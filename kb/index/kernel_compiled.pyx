@@ -678,6 +678,52 @@ cdef Py_ssize_t _width(str text, Py_ssize_t start, Py_ssize_t end):
     return end - start + wide
 
 
+def phrases(
+    const int[::1] terms, const int[::1] starts, const int[::1] ends, Py_ssize_t first, Py_ssize_t last,
+    list wanted, str text,
+):
+    cdef list found = []
+    cdef Py_ssize_t place
+    cdef int head
+    for phrase in wanted:
+        head = phrase[0]
+        for place in range(first, last):
+            if terms[place] == head:
+                found += _following(terms, starts, ends, place, last, phrase, text)
+    return found
+
+
+cdef list _following(
+    const int[::1] terms, const int[::1] starts, const int[::1] ends, Py_ssize_t place, Py_ssize_t last,
+    tuple phrase, str text,
+):
+    cdef list parts = [(starts[place], ends[place], terms[place])]
+    cdef Py_ssize_t part, after, n, end = ends[place]
+    cdef int term
+    for part in range(1, len(phrase)):
+        term = phrase[part]
+        after = place + 1
+        while after < last and starts[after] < end:
+            after += 1
+        n = after
+        while n < last and n < after + 4 and not (starts[n] == starts[after] and terms[n] == term):
+            n += 1
+        if n >= min(after + 4, last) or _parts_sentences(text, end, starts[after]):
+            return []
+        place, end = n, ends[n]
+        parts.append((starts[place], ends[place], terms[place]))
+    return parts
+
+
+cdef bint _parts_sentences(str text, Py_ssize_t start, Py_ssize_t end):
+    cdef Py_ssize_t n
+    end = min(end, len(text))
+    for n in range(start, end):
+        if _ends_sentence(text[n]) or (text[n] == u"." and n + 1 < end and text[n + 1] == u" "):
+            return True
+    return False
+
+
 def excerpt(str text, list found, dict values, Py_ssize_t columns):
     cdef Py_ssize_t first, last, left, right, space, count = len(text)
     first, last = window(text, found, values, columns)

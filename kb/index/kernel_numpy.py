@@ -256,11 +256,43 @@ def matches(terms: Ints, starts: Ints, ends: Ints, first: int, last: int, wanted
     return list(zip(starts[at].tolist(), ends[at].tolist(), terms[at].tolist(), strict=True))
 
 
+def phrases(
+    terms: Ints, starts: Ints, ends: Ints, first: int, last: int, wanted: Sequence[tuple[int, ...]], text: str
+) -> list[Match]:
+    """The tokens from `first` up to `last` that stand for whole phrases, in the order of the phrases."""
+    tokens = [each[first:last].tolist() for each in (starts, ends, terms)]
+    here: list[Match] = list(zip(*tokens, strict=True))
+    return [
+        token
+        for phrase in wanted
+        for place in range(len(here))
+        if here[place][2] == phrase[0]
+        for token in _following(here, place, phrase, text)
+    ]
+
+
+def _following(tokens: Sequence[Match], place: int, terms: Sequence[int], text: str) -> list[Match]:
+    """The tokens from `place` on whose terms are `terms`, only function words between; else none."""
+    parts = [tokens[place]]
+    for term in terms[1:]:
+        end = parts[-1][1]
+        # a compound's words stand within it: what follows is what begins behind the last word
+        after = next((n for n in range(place + 1, len(tokens)) if tokens[n][0] >= end), len(tokens))
+        begins = tokens[after][0] if after < len(tokens) else -1
+        here = [n for n in range(after, min(after + 4, len(tokens))) if tokens[n][0] == begins]
+        place = next((n for n in here if tokens[n][2] == term), -1)
+        between = text[end:begins]
+        if place < 0 or ". " in between or any(sign in SENTENCE_ENDS for sign in between):
+            return []
+        parts.append(tokens[place])
+    return parts
+
+
 def excerpt(text: str, found: Sequence[Match], values: Mapping[int, float], columns: int) -> tuple[int, int]:
     """Where to cut a text, so that so many columns hold the most worth: around the best window.
 
-    Begins at the sentence or a little before the first match, so that the last one stays in the window. Ends at
-    a word; never cuts inside what a reader sees as one character.
+    Begins at the sentence or a little before the first match, so that the last one stays in the window.
+    Ends at a word; never cuts inside what a reader sees as one character.
     """
     first, last = window(text, found, values, columns)
     left = _lead(text, first, columns - width(text[first:last]))

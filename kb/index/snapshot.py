@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -23,6 +24,10 @@ from kb.text.synonyms import Member, Synonyms
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Bits = npt.NDArray[np.uint64]
+T = TypeVar("T")
+
+CARDS, HEADINGS = 4096, 16_384
+"""How many are kept in memory when they were shown once: 4 MB each at most."""
 
 
 class Card(Struct, frozen=True, array_like=True):
@@ -39,6 +44,13 @@ class Card(Struct, frozen=True, array_like=True):
     updated: str
     title_terms: tuple[int, ...]
     title_spans: tuple[tuple[int, int], ...]
+
+
+class Heading(Struct, frozen=True, array_like=True):
+    """What names a section: the beginning of its passage."""
+
+    anchor: str
+    title: str
 
 
 class Passage(Struct, frozen=True, array_like=True):
@@ -137,6 +149,10 @@ class Snapshot:
         self._articles = Blob(folder, "articles")
         self._article_ids = Blob(folder, "article_ids")
         self._passages = Blob(folder, "passages")
+        self.card: Callable[[int], Card] = _remembered(self._cards, _decode_card, CARDS)
+        """What a hit shows of an article, by number; a search asks for sixty."""
+        self.heading: Callable[[int], Heading] = _remembered(self._passages, _decode_heading, HEADINGS)
+        """What a link to a section shows, by number."""
         self.nearest: dict[str, tuple[str, int] | None] = {}
         """What `kb.vocabulary.near` found, kept here so that it goes when this snapshot is replaced."""
         articles = np.arange(self.meta.articles, dtype=np.int32)
@@ -213,9 +229,6 @@ class Snapshot:
         numbers: list[int] = places[self.gram_codes[places] == sought].tolist()
         return numbers
 
-    def card(self, article: int) -> Card:
-        return _decode_card(self._cards[article])
-
     def passage(self, section: int) -> Passage:
         return _decode_passage(self._passages[section])
 
@@ -227,6 +240,12 @@ class Snapshot:
         return self._article_ids.find(article_id.encode("utf-8", "replace"))
 
 
+def _remembered(blob: Blob, decode: Callable[[bytes], T], most: int) -> Callable[[int], T]:
+    """The decoded entries of a blob, so many of them kept in memory; it goes when the snapshot does."""
+    return lru_cache(maxsize=most)(lambda number: decode(blob[number]))
+
+
 _decode_card = msgspec.msgpack.Decoder(Card).decode
+_decode_heading = msgspec.msgpack.Decoder(Heading).decode
 _decode_passage = msgspec.msgpack.Decoder(Passage).decode
 _decode_article = msgspec.msgpack.Decoder(Article).decode

@@ -1,7 +1,7 @@
 """Where a text may be cut: between what a reader sees as characters. Used by the kernels and by snippets.
 
-A part of https://www.unicode.org/reports/tr29/: marks, joined signs, endings of syllables, skin tones and flags
-stay with what stands before them.
+A part of https://www.unicode.org/reports/tr29/: marks, joined signs, endings of syllables, skin tones and
+flags stay with what stands before them.
 """
 
 from __future__ import annotations

@@ -18,8 +18,13 @@ encode = msgspec.json.Encoder().encode
 
 def send_json(resp: falcon.Response, answer: msgspec.Struct) -> None:
     """An answer of this moment only."""
+    send_once(resp, encode(answer))
+
+
+def send_once(resp: falcon.Response, body: bytes) -> None:
+    """The same, encoded already."""
     resp.content_type = JSON
-    resp.data = encode(answer)
+    resp.data = body
     resp.set_header("Cache-Control", "no-store")
 
 
@@ -27,9 +32,26 @@ def send_cached(
     req: falcon.Request, resp: falcon.Response, body: bytes, media_type: str, cache: str = REVALIDATE
 ) -> None:
     """`body` with an ETag over its bytes, or 304 when the reader has it."""
-    send_tagged(req, resp, hashlib.sha256(body).hexdigest()[:32], media_type, cache)
+    send_body(req, resp, tagged(body), media_type, cache)
+
+
+class Tagged(msgspec.Struct, frozen=True):
+    """A body that may be sent many times, with its tag."""
+
+    body: bytes
+    tag: str
+
+
+def tagged(body: bytes) -> Tagged:
+    return Tagged(body, hashlib.sha256(body).hexdigest()[:32])
+
+
+def send_body(
+    req: falcon.Request, resp: falcon.Response, made: Tagged, media_type: str, cache: str = REVALIDATE
+) -> None:
+    send_tagged(req, resp, made.tag, media_type, cache)
     if resp.status_code != 304:
-        resp.data = body
+        resp.data = made.body
 
 
 def send_tagged(
@@ -47,5 +69,7 @@ def send_tagged(
 def _has(req: falcon.Request, tag: str) -> bool:
     """Whether If-None-Match names it; compared weakly, as RFC 9110 wants."""
     wanted = req.get_header("If-None-Match") or ""
+    if not wanted:
+        return False
     given = [each.strip().removeprefix("W/") for each in wanted.split(",")]
     return wanted.strip() == "*" or f'"{tag}"' in given

@@ -8,6 +8,7 @@ The page is the same for everybody, so that it may be kept; which answer was giv
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -20,7 +21,7 @@ from kb.errors import InvalidBody
 from kb.model import Article
 from kb.related import related
 from kb.web import present
-from kb.web.answers import HTML, send_cached
+from kb.web.answers import HTML, send_body, send_cached
 from kb.web.event_shapes import FeedbackBody
 from kb.web.events import feedback_fact
 from kb.web.forms import read_form_from_here
@@ -39,6 +40,8 @@ REASONS = ("unclear", "incomplete", "wrong", "other")
 STAGES = {"yes": "thanks", "no": "why", "thanks": "thanks"}
 """What the address says was answered → what is shown."""
 MAX_COMMENT = 2000
+_SEARCH = secrets.token_urlsafe(24)
+"""Stands in a remembered page for the id of the search that led to it; no writer can know it."""
 
 
 class Translated(Struct, frozen=True):
@@ -59,14 +62,24 @@ class ArticlePage(Page):
             send_cached(req, resp, text.encode("utf-8", "replace"), "text/markdown; charset=utf-8")
             return
         number = shelf.find(article_id)
-        article = shelf.snapshot.article(number)
         stage = STAGES.get(str(req.params.get("feedback")), "")
         visitor = visitor_of(req, resp, self.parts)
         if not stage:
-            record_view(req, self.parts, locale, article.id, visitor)
-        values = self._around(shelf, number, article) | self._translations(shelf, article)
+            record_view(req, self.parts, locale, shelf.snapshot.card(number).id, visitor)
         given = str(req.params.get("s"))
-        body = self.pages.render(
+        search_id = _SEARCH if SEARCH_ID.fullmatch(given) else ""
+        page = self.rendered(
+            req, shelf, (number, stage, search_id), lambda: self._render(req, shelf, number, stage, search_id)
+        )
+        if search_id:
+            send_cached(req, resp, page.body.replace(_SEARCH.encode(), given.encode()), HTML)
+        else:
+            send_body(req, resp, page, HTML)
+
+    def _render(self, req: falcon.Request, shelf: Shelf, number: int, stage: str, search_id: str) -> bytes:
+        article, locale = shelf.snapshot.article(number), shelf.locale
+        values = self._around(shelf, number, article) | self._translations(shelf, article)
+        return self.pages.render(
             req, shelf, "article.html",
             article=article,
             content=present.readable(
@@ -79,11 +92,10 @@ class ArticlePage(Page):
             reasons=REASONS,
             most_comment=MAX_COMMENT,
             place=self.pages.article(locale, article.id),
-            search_id=given if SEARCH_ID.fullmatch(given) else "",
+            search_id=search_id,
             others={each: self.pages.article(each, article.id) for each in shelf.translations(article.id)},
             **values,
         )  # fmt: skip
-        send_cached(req, resp, body, HTML)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, locale: str, article_id: str) -> None:
         shelf = page_shelf(req, self.parts, locale)

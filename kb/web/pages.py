@@ -7,6 +7,7 @@ All work without JavaScript.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
@@ -17,12 +18,13 @@ from msgspec import Struct
 from kb.errors import PageNotFound
 from kb.index.snapshot import Snapshot
 from kb.model import Channel
-from kb.web.answers import HTML, send_cached
+from kb.web.answers import HTML, Tagged, send_body, send_cached, tagged
 from kb.web.guard import audience_of
 from kb.web.languages import preferred
 from kb.web.popular import MostRead
 from kb.web.reader import Shelf, default_locale, generation_of, locales_of, page_shelf
-from kb.web.rendering import Pages, category_title, localized, updated
+from kb.web.remembered import Remembered
+from kb.web.rendering import Pages, category_title, localized, origin, updated
 from kb.web.resources import Resource
 from kb.web.texts import Texts, texts_for
 
@@ -76,6 +78,18 @@ class Page:
         self.pages = pages
         self.parts = pages.parts
         self.prefix = pages.prefix
+        self._rendered = Remembered[Tagged]()
+
+    def rendered(
+        self, req: falcon.Request, shelf: Shelf, key: Hashable, render: Callable[[], bytes]
+    ) -> Tagged:
+        """What `render` makes, once a generation; `key` names all that it depends on but reader and host."""
+        whole = (shelf.audience, shelf.locale, origin(req, self.parts), key)
+        known = self._rendered.get(shelf.generation, whole)
+        if known is not None:
+            return known
+        made = tagged(render())
+        return self._rendered.keep(shelf.generation, whole, made, len(made.body))
 
 
 class Home(Page):
@@ -85,16 +99,20 @@ class Home(Page):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, locale: str) -> None:
         shelf = page_shelf(req, self.parts, locale)
-        texts = texts_for(locale)
-        body = self.pages.render(
+        popular = tuple(self.most_read.of(shelf, SHOWN))
+        page = self.rendered(req, shelf, popular, lambda: self._render(req, shelf, popular))
+        send_body(req, resp, page, HTML)
+
+    def _render(self, req: falcon.Request, shelf: Shelf, popular: Sequence[int]) -> bytes:
+        texts = texts_for(shelf.locale)
+        return self.pages.render(
             req, shelf, "home.html",
             categories=category_cards(self.pages, shelf),
-            popular=[listed(shelf, number, self.pages) for number in self.most_read.of(shelf, SHOWN)],
+            popular=[listed(shelf, number, self.pages) for number in popular],
             latest=[dated(shelf, number, self.pages, texts) for number in newest(shelf)],
             articles=[listed(shelf, number, self.pages) for number in shelf.uncategorised()[:UNFILED]],
             others={each: self.pages.home(each) for each in shelf.locales},
         )  # fmt: skip
-        send_cached(req, resp, body, HTML)
 
 
 class CategoryPage(Page):

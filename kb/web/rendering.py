@@ -131,9 +131,13 @@ def localized(texts: Mapping[str, str], shelf: Shelf, default: str) -> str:
 
 
 def absolute(req: falcon.Request, parts: Parts, path: str) -> str:
-    """A path, prefix included, with scheme and host: of KB_BASE_URL, else of the request."""
-    origin = parts.settings.base_url.origin or f"{req.scheme}://{req.netloc}"
-    return f"{origin}{path}" if path else ""
+    """A path, prefix included, with scheme and host."""
+    return f"{origin(req, parts)}{path}" if path else ""
+
+
+def origin(req: falcon.Request, parts: Parts) -> str:
+    """Scheme and host: of KB_BASE_URL, else of the request."""
+    return parts.settings.base_url.origin or f"{req.scheme}://{req.netloc}"
 
 
 def category_title(site: Site, name: str, shelf: Shelf) -> str:

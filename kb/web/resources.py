@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Hashable
 
 import falcon
 
@@ -12,11 +13,12 @@ from kb.related import related
 from kb.search import Query, Results, search
 from kb.suggest import suggest
 from kb.web import metrics, present
-from kb.web.answers import JSON, encode, send_cached, send_json
+from kb.web.answers import JSON, encode, send_cached, send_once
 from kb.web.params import read
 from kb.web.parts import Parts
 from kb.web.reader import Shelf, api_shelf, page_shelf
 from kb.web.recording import record_search
+from kb.web.remembered import Found, Remembered, found
 from kb.web.sessions import is_browser, visitor_of
 from kb.web.shapes import (
     ArticlesAnswer,
@@ -35,12 +37,14 @@ def run_search(shelf: Shelf, query: Query) -> tuple[Results, float]:
     """The results, and the milliseconds they took. Pages and API search through here, so both are counted."""
     started = time.perf_counter()
     results = search(shelf.snapshot, query, shelf.generation.pinned(shelf.locale, query.text))
+    return results, _counted(shelf, results, len(results.hits), started)
+
+
+def _counted(shelf: Shelf, results: Results, hits: int, started: float) -> float:
     seconds = time.perf_counter() - started
-    outcome = (
-        "corrected" if results.corrected else "found" if results.total else "near" if results.hits else "none"
-    )
+    outcome = "corrected" if results.corrected else "found" if results.total else "near" if hits else "none"
     metrics.searched(shelf.locale, outcome, seconds)
-    return results, seconds * 1000
+    return seconds * 1000
 
 
 class Resource:
@@ -52,6 +56,10 @@ class Resource:
 
 
 class Search(Resource):
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._answers = Remembered[Found]()
+
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         asked = read(req.query_string, SearchParams)
         shelf = api_shelf(req, self.parts, asked.locale)
@@ -60,26 +68,42 @@ class Search(Resource):
             category=asked.category, tag=asked.tag, product=asked.product,
         )  # fmt: skip
         visitor = visitor_of(req, resp, self.parts, begin=is_browser(req))
-        results, took_ms = run_search(shelf, query)
+        answer, took_ms = self._found(shelf, query)
         search_id = secrets.token_urlsafe(12)
-        send_json(resp, present.search_answer(results, shelf, self.prefix, search_id, took_ms))
+        send_once(resp, answer.body(search_id, took_ms))
         record_search(
-            req, self.parts, shelf, visitor, results, search_id, entry=Entry(asked.entry), took_ms=took_ms,
-            shown=asked.offset + len(results.hits), intent=asked.intent or "", category=asked.category,
+            req, self.parts, shelf, visitor, answer.results, search_id, entry=Entry(asked.entry),
+            took_ms=took_ms, shown=asked.offset + answer.hits, intent=asked.intent or "",
+            category=asked.category,
         )  # fmt: skip
+
+    def _found(self, shelf: Shelf, query: Query) -> tuple[Found, float]:
+        """The answer and the milliseconds it took, whether it was remembered or not."""
+        started, key = time.perf_counter(), (shelf.audience, shelf.locale, query)
+        known = self._answers.get(shelf.generation, key)
+        if known is not None:
+            return known, _counted(shelf, known.results, known.hits, started)
+        results, took_ms = run_search(shelf, query)
+        made = found(results, present.search_answer(results, shelf, self.prefix, "", 0.0))
+        return self._answers.keep(shelf.generation, key, made, sum(map(len, made.parts))), took_ms
 
 
 class Suggest(Resource):
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._answers = Remembered[bytes]()
+
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         asked = read(req.query_string, SuggestParams)
         shelf = api_shelf(req, self.parts, asked.locale)
+        key = (shelf.audience, shelf.locale, asked.q, asked.limit)
+        send_once(resp, self._answers.get(shelf.generation, key) or self._suggested(shelf, key, asked))
+
+    def _suggested(self, shelf: Shelf, key: Hashable, asked: SuggestParams) -> bytes:
         found = suggest(shelf.snapshot, asked.q, asked.limit)
-        send_json(
-            resp,
-            SuggestAnswer(
-                suggestions=[present.suggestion(each, shelf.locale, self.prefix) for each in found]
-            ),
-        )
+        shown = [present.suggestion(each, shelf.locale, self.prefix) for each in found]
+        body = encode(SuggestAnswer(suggestions=shown))
+        return self._answers.keep(shelf.generation, key, body, len(body))
 
 
 class Articles(Resource):

@@ -40,6 +40,8 @@ _ROBOT = re.compile(
 )
 """What calls itself a robot. Libraries (curl, python-requests) are not here: a program of the site's owner
 uses them, too; without a session they leave acts that nobody can join. Cubot makes telephones."""
+
+
 class Visitor(Struct, frozen=True, kw_only=True):
     """Who acts, as facts name them."""
 

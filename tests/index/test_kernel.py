@@ -77,6 +77,25 @@ def test_both_kernels_measure_text_alike(text: str, start: int, columns: int, le
 
 
 @compiled
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(st.sampled_from("a 。."), min_size=30, max_size=30),
+    st.lists(st.tuples(st.integers(0, 26), st.integers(1, 3), st.integers(0, 2)), max_size=14),
+    st.lists(st.lists(st.integers(0, 2), min_size=2, max_size=3).map(tuple), max_size=3),
+    st.integers(0, 3),
+)
+def test_both_kernels_find_the_same_phrases(
+    text: str, tokens: list[tuple[int, int, int]], wanted: list[tuple[int, ...]], first: int
+) -> None:
+    tokens.sort()
+    starts = np.array([start for start, _, _ in tokens], np.int32)
+    ends = np.array([start + length for start, length, _ in tokens], np.int32)
+    terms = np.array([term for _, _, term in tokens], np.int32)
+    asked = (terms, starts, ends, min(first, len(tokens)), len(tokens), wanted, text)
+    assert kernel.compiled.phrases(*asked) == kernel_numpy.phrases(*asked)
+
+
+@compiled
 @given(st.lists(st.binary(max_size=6), max_size=30), st.binary(max_size=6))
 def test_both_kernels_find_the_same_place_among_sorted_strings(items: list[bytes], wanted: bytes) -> None:
     items.sort()

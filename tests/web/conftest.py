@@ -132,3 +132,17 @@ def recorded(var: Path, tmp_path: Path, sqlite_store: EventStore) -> Iterator[Re
     found = Recorded(var, tmp_path, sqlite_store)
     yield found
     found.spool.close()
+
+
+@pytest.fixture
+def recorded_over(tmp_path: Path, sqlite_store: EventStore) -> Iterator[Callable[[Path], Recorded]]:
+    """The same over another index."""
+    made: list[Recorded] = []
+
+    def make(var: Path) -> Recorded:
+        made.append(Recorded(var, tmp_path, sqlite_store))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.spool.close()
