@@ -49,6 +49,7 @@ def tagged(body: bytes) -> Tagged:
 def send_body(
     req: falcon.Request, resp: falcon.Response, made: Tagged, media_type: str, cache: str = REVALIDATE
 ) -> None:
+    """The same with a tag that was made before."""
     send_tagged(req, resp, made.tag, media_type, cache)
     if resp.status_code != 304:
         resp.data = made.body

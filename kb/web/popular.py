@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
@@ -36,7 +37,7 @@ class MostRead:
         """Numbers of articles that this reader may see, the most read first; may begin a new count."""
         self._begin()
         found = (shelf.snapshot.find_article(each) for each in self._counted.get(shelf.locale, ()))
-        return [number for number in found if number >= 0][:limit]
+        return list(islice((number for number in found if number >= 0), limit))
 
     def count(self) -> None:
         """Count now; without a database, or while it fails, what was counted before stands."""
