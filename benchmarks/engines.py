@@ -127,6 +127,8 @@ def peers(var: Path, snapshot: Snapshot, keep: Path, only: list[str], stack: Exi
         "fts5": lambda: embedded.fts5(corpus, folder / "fts5"),
         "postgres": lambda: postgres(corpus),
     }
+    if snapshot.folder == var:
+        makers = {name: make for name, make in makers.items() if not name.startswith("whoosh")}
     if snapshot.meta.sections <= NODE_SECTIONS:
         makers |= {name: partial(node, name, corpus, keep / "node", folder / "node") for name in PACKAGES}
     made: list[Peer] = []
@@ -186,6 +188,14 @@ def show(kind: Kind, rows: list[Row], clocks: dict[str, str]) -> None:
         )
 
 
+def opened(path: Path) -> Snapshot:
+    """The public snapshot of an index, or a snapshot alone (of benchmarks/copies.py)."""
+    if (path / "meta.json").exists():
+        return Snapshot(path)
+    generation = open_live(path)
+    return generation.snapshot(generation.locales[0], Audience.PUBLIC)
+
+
 def machine() -> str:
     cpu = Path("/proc/cpuinfo")
     names = re.findall(r"model name\s*:\s*(.+)", cpu.read_text()) if cpu.exists() else [platform.processor()]
@@ -203,8 +213,7 @@ def main() -> None:
     parser.add_argument("--save", type=Path, help="append the rows")
     parser.add_argument("--only", nargs="*", default=[], metavar="ENGINE")
     args = parser.parse_args()
-    generation = open_live(args.var)
-    snapshot = generation.snapshot(generation.locales[0], Audience.PUBLIC)
+    snapshot = opened(args.var)
     with ExitStack() as stack:
         keep = args.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kb-bench-")))
         made = peers(args.var, snapshot, keep.resolve(), args.only, stack)

@@ -1,0 +1,56 @@
+"""A snapshot of several times the sections of an index, where indexing so many would take too long.
+
+    .venv/bin/python benchmarks/copies.py VAR TARGET [--times 4]
+
+Every further copy of an article has a third of its words replaced by words of other articles, each as likely
+as it is frequent. Term vectors are compiled as the indexer does it, but for n-grams, which are left out, and
+there is no Whoosh index: TARGET is for `engines.py`, which measures the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from kb.index import durable
+from kb.index.compile import compile_snapshot
+from kb.index.generation import live_folder, open_live
+from kb.index.layout import locale_folder
+from kb.index.vectors import Vectors
+from kb.model import Audience
+
+REPLACED = 1 / 3
+
+
+def copied(vectors: list[Vectors], times: int) -> Iterator[Vectors]:
+    chance = random.Random(11)
+    pool = [term for each in vectors for term in each.terms]
+    for number in range(times):
+        for each in vectors:
+            terms = each.terms if number == 0 else tuple(
+                chance.choice(pool) if chance.random() < REPLACED else term for term in each.terms
+            )  # fmt: skip
+            card = replace(each.card, id=f"{each.card.id}-{number}")
+            yield replace(each, key=f"{each.key}-{number}", card=card, terms=terms, grams=b"")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("var", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--times", type=int, default=4)
+    args = parser.parse_args()
+    locale = open_live(args.var).locales[0]
+    folder = locale_folder(args.var, live_folder(args.var), Audience.PUBLIC, locale)
+    meta = compile_snapshot(
+        list(copied(list(durable.read_vectors(folder / "whoosh")), args.times)), args.target, locale
+    )
+    print(f"{meta.sections:,} sections, {meta.terms:,} terms in {args.target}")
+
+
+if __name__ == "__main__":
+    main()
