@@ -12,10 +12,14 @@ import click
 from kb import __version__
 from kb.content.check import check
 from kb.content.findings import to_github, to_json, to_sarif, to_text
+from kb.content.remembered import remembered
 from kb.content.tree import read_tree
 from kb.errors import BadParameter
-from kb.model import Finding, Severity
+from kb.model import Finding, Severity, Tree
 from kb.options import ARTICLES, LOCALE
+from kb.publish import translations
+from kb.publish.git import Mirror, toplevel
+from kb.settings import load
 
 _FORMATS: dict[str, Callable[[Sequence[Finding], str], str]] = {
     "text": lambda findings, prefix: to_text(findings),
@@ -38,7 +42,9 @@ def check_command(
     """Check articles: front matter, links, anchors, images, titles. Exit status 1 when there are errors."""
     root = articles or Path("articles")
     wanted = [_within(root, path) for path in paths]
-    findings = check(read_tree(root, locale=locale))
+    with remembered(load().check_cache, root) as read:
+        tree = read_tree(root, locale=locale, processes=2, read=read)
+    findings = check(tree, behind=_behind(root, tree))
     if wanted:
         findings = tuple(
             f for f in findings if any((root / f.path).resolve().is_relative_to(w) for w in wanted)
@@ -46,6 +52,14 @@ def check_command(
     click.echo(_FORMATS[form](findings, _from_here(root)), nl=False)
     failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     sys.exit(1 if any(finding.severity in failing for finding in findings) else 0)
+
+
+def _behind(root: Path, tree: Tree) -> list[Finding] | None:
+    """Translations left behind, when the articles are in a repository with a history."""
+    place = toplevel(root)
+    mirror = Mirror(place[0]) if place else None
+    commit = mirror.head() if mirror else ""
+    return translations.behind(tree, mirror, commit, place[1]) if place and mirror and commit else None
 
 
 def _within(root: Path, path: Path) -> Path:

@@ -175,6 +175,8 @@ class Site(Struct, frozen=True, kw_only=True):
     incident: dict[str, str] = {}
     """Notice shown on every page, by locale; empty for none."""
     pinned: tuple[Pin, ...] = ()
+    check: dict[str, str] = {}
+    """How hard `kb check` takes a finding, by its code: `off`, `warning` or `error`."""
     configured: bool = False
     """Whether the tree has a `kb.yml`; without one, foreign `audience` values are ignored."""
 

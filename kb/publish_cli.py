@@ -23,7 +23,7 @@ from kb.deflection.facts import AnyFact
 from kb.deflection.failures import MIN_SESSIONS
 from kb.deflection.retention import DAY_MS
 from kb.deflection.store import EventStore, database_url
-from kb.errors import BadParameter, IndexMissing, RefNotFound
+from kb.errors import BadParameter, IndexMissing
 from kb.evaluate import GOLDEN_RANK
 from kb.index.generation import Generation, open_live
 from kb.model import Audience, Tree
@@ -144,7 +144,7 @@ def translations_command(articles: Path | None, locale: str | None, with_diff: b
     tree = read_tree(root, processes=2)
     place = toplevel(root)
     mirror, below = (Mirror(place[0]), place[1]) if place else (None, "")
-    commit = _head(mirror) if mirror else ""
+    commit = mirror.head() if mirror else ""
     found = translations.gaps(tree, mirror if commit else None, commit, below)
     found = [gap for gap in found if locale in (None, gap.locale)]
     if as_json:
@@ -158,14 +158,6 @@ def translations_command(articles: Path | None, locale: str | None, with_diff: b
     counts = Counter((gap.locale, gap.state) for gap in found)
     summary = ", ".join(f"{locale}: {count} {state}" for (locale, state), count in sorted(counts.items()))
     out.print(summary or "every article is translated and up to date", style="bold", markup=False)
-
-
-def _head(mirror: Mirror) -> str:
-    """Empty in a repository without a commit."""
-    try:
-        return mirror.resolve("HEAD")
-    except RefNotFound:
-        return ""
 
 
 @click.command("replay")

@@ -10,6 +10,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
@@ -84,6 +85,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     hook_secret_zendesk: Secret = Secret()
     owner_webhook: str = ""
     owner_secret: Secret = Secret()
+    check_cache: Path | None = None
+    """None: nothing is kept."""
     git_url: Secret = Secret()
     """May hold a password."""
     git_ref: str = ""
@@ -172,6 +175,13 @@ def _ref(text: str) -> str:
     if text.startswith("-") or re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.", text):
         raise ValueError(f"must be the name of a branch or tag, not {text!r}")
     return text
+
+
+def _folder(text: str) -> Path | None:
+    try:
+        return None if text.lower() == "none" else Path(text).expanduser()
+    except RuntimeError:
+        return None  # nobody's home
 
 
 def _below(text: str) -> str:
@@ -345,6 +355,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("KB_OWNER_WEBHOOK", "", _url("https", "http"),
             "Address that is told when an agent calls an article wrong."),
     Setting("KB_OWNER_SECRET", "", Secret, "Key with which these messages are signed."),
+    Setting("KB_CHECK_CACHE", "~/.cache/kb", _folder,
+            "Folder in which `kb check` keeps what it read, so that unchanged files are not read again; "
+            "`none`: nothing is kept."),
     Setting("KB_GIT_URL", "", Secret,
             "Repository of the articles, as `git fetch` takes it; what a push publishes, and `kb publish`."),
     Setting("KB_GIT_REF", "", _ref,

@@ -24,6 +24,12 @@ PARSER_VERSION = 1
 """To be raised with every change of what is read out of a file, so that kept articles are read anew."""
 
 
+_MENDS = {
+    "front-matter": "mend this line; the front matter is YAML between two lines of ---",
+    "markdown": "make the page simpler or shorter, or split it",
+}
+
+
 class Rules(Struct, frozen=True, kw_only=True):
     """What of `kb.yml` and of the tree's folders decides how a file is read."""
 
@@ -110,7 +116,7 @@ def _decode(data: bytes, path: str) -> str:
 
 def _left_out(code: str, error: ContentError) -> Finding:
     return Finding(code=code, severity=Severity.ERROR, path=error.path, line=error.line,
-                   message=f"left out: {error.reason}")  # fmt: skip
+                   message=f"left out: {error.reason}", mend=_MENDS[code])  # fmt: skip
 
 
 def _empty(path: str) -> Finding:

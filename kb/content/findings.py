@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from kb.content.codes import CODES
 from kb.model import Finding, Severity
 
 BLOCKING = frozenset(
@@ -47,7 +48,10 @@ def to_github(findings: Sequence[Finding], prefix: str = "") -> str:
 
 def to_sarif(findings: Sequence[Finding], version: str, prefix: str = "") -> str:
     """SARIF 2.1.0, as code scanning takes it."""
-    rules = [{"id": code} for code in sorted({finding.code for finding in findings})]
+    rules = [
+        {"id": code, "shortDescription": {"text": CODES.get(code, code)}}
+        for code in sorted({finding.code for finding in findings})
+    ]
     driver = {"name": "kb check", "version": version, "rules": rules}
     run = {
         "tool": {"driver": driver},

@@ -169,7 +169,11 @@ class _Reader:
             return
         # A foreign tree has a dozen keys of its own in each of thousands of files: one line a file.
         keys = ", ".join(unknown)
-        self._warn_unknown(min(unknown.values()), f"unknown keys ignored: {keys}", "")
+        self._warn_unknown(
+            min(unknown.values()),
+            f"unknown keys ignored: {keys}",
+            "with a kb.yml they are checked one by one",
+        )
 
     def _warn_unknown(self, line: int, message: str, mend: str) -> None:
         self.findings.append(
@@ -252,4 +256,5 @@ _MENDS = {
     "unknown-audience": "write `audience: public` or `audience: agent`",
     "unknown-status": "write `status: published`, `draft` or `archived`",
     "questions": "split the line into several questions",
+    "front-matter": "write the value as the message says, or drop the key",
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kb.content import values
+from kb.content.codes import CODES
 from kb.content.paths import SITE_FILE, nfc
 from kb.content.yamltext import Mapping, Node, Refused, Scalar, load
 from kb.errors import ContentError
@@ -24,7 +25,7 @@ MAX_BYTES = 1_000_000
 _LOCALE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _KEYS = (
     "site_name", "default_locale", "locales", "time_zone", "agents_only", "categories", "contact", "incident",
-    "pinned",
+    "pinned", "check",
 )  # fmt: skip
 _ALARMING = re.compile(r"agent|internal|private|audience|staff|secret", re.I)
 """A misspelt `agents_only` must not be passed over: its folders would be public."""
@@ -128,6 +129,7 @@ def _site(entries: Mapping) -> Site:
         pinned=tuple(
             _pin(item, default) for item in _named(values.sequence, node, "pinned", ())
         ),
+        check=_named(_check, node, "check", {}),
         configured=True,
     )  # fmt: skip
 
@@ -212,6 +214,19 @@ def _pin(node: Node, default_locale: str) -> Pin:
         locale=_named(values.text, found, "locale", default_locale),
         articles=tuple(nfc(article.strip("/")) for article in articles),
     )
+
+
+def _check(node: Node) -> dict[str, str]:
+    found = values.mapping(node)
+    wishes = {code: values.text(entry).lower() for code, entry in found.entries.items()}
+    for code, wish in wishes.items():
+        if code not in CODES:
+            close = get_close_matches(code, CODES, n=1, cutoff=0.6)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise Refused(found.lines[code], f"names no finding {code!r}{hint}")
+        if wish not in ("off", "warning", "error"):
+            raise Refused(found.lines[code], f"{code} must be off, warning or error, not {wish!r}")
+    return wishes
 
 
 def _notice(texts: dict[str, str]) -> dict[str, str]:

@@ -40,11 +40,13 @@ def read_tree(
     known: Known | None = None,
     progress: Progress | None = None,
     processes: int = 1,
+    read: dict[str, Outcome] | None = None,
 ) -> Tree:
     """Every article below `root`, and every reason why a file is none.
 
     `locale`: of files outside the locale folders. `known(path, digest)` gives an article read before; it
-    is taken as it is, and warnings of its first reading are not told again (errors are).
+    is taken as it is, and warnings of its first reading are not told again (errors are). `read`: what was
+    read before by digest, findings and all; it is made to hold just what this reading gave.
     Raises TreeMissing without a folder, ContentError when `kb.yml` is broken.
     """
     root = Path(root)
@@ -56,7 +58,7 @@ def read_tree(
         site.locales or folders, locale or (site.default_locale if site.configured else FALLBACK_LOCALE)
     )
     rules = Rules(layout=layout, agents_only=site.agents_only, configured=site.configured)
-    outcomes = _read_all(root, paths, rules, known, progress, processes)
+    outcomes = _read_all(root, paths, rules, known, progress, processes, {} if read is None else read)
     found, twins = _without_twins([each.article for each in outcomes if each.article], rules)
     told = [*findings, *site_findings, *synonym_findings, *twins]
     told.extend(finding for outcome in outcomes for finding in outcome.findings)
@@ -101,9 +103,11 @@ def _read_all(
     known: Known | None,
     progress: Progress | None,
     processes: int,
+    read: dict[str, Outcome],
 ) -> list[Outcome]:
     """Outcomes in the order of `paths`."""
     outcomes: dict[str, Outcome] = {}
+    digests: dict[str, str] = {}
     fresh: list[Source] = []
     seeded = articles.seed(rules)
     for path in paths:
@@ -112,7 +116,10 @@ def _read_all(
         except OSError as error:
             outcomes[path] = Outcome(findings=(unreadable(path, 0, f"cannot be read: {error.strerror}"),))
             continue
-        digest = articles.digest(seeded, path, data)
+        digest = digests[path] = articles.digest(seeded, path, data)
+        if digest in read:
+            outcomes[path] = read[digest]
+            continue
         kept = known(path, digest) if known else None
         if kept is not None and not kept.faulty:
             outcomes[path] = Outcome(article=kept)
@@ -124,6 +131,9 @@ def _read_all(
     for source, outcome in zip(fresh, _parse(fresh, rules, processes), strict=True):
         outcomes[source.path] = outcome
         tell(len(outcomes), len(paths))
+    now = {digest: outcomes[path] for path, digest in digests.items()}
+    read.clear()
+    read.update(now)
     return [outcomes[path] for path in paths]
 
 

@@ -39,7 +39,8 @@ def unreadable(path: str, line: int, reason: str) -> Finding:
     """The finding for a file that is left out because it cannot be read."""
     shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     message = f"left out: {reason}"
-    return Finding(code="unreadable", severity=Severity.ERROR, path=shown, line=line, message=message)
+    return Finding(code="unreadable", severity=Severity.ERROR, path=shown, line=line, message=message,
+                   mend="save it as a plain UTF-8 file within the tree, or delete it")  # fmt: skip
 
 
 def inside(root: Path, path: str) -> bool:

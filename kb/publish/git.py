@@ -149,6 +149,12 @@ class Mirror:
                 return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
         raise RefNotFound(f"{ref or 'HEAD'}: the repository has no such branch, tag or commit")
 
+    def head(self) -> str:
+        """The commit of HEAD; empty in a repository without one."""
+        with suppress(RefNotFound):
+            return self.resolve("HEAD")
+        return ""
+
     def has(self, commit: str) -> bool:
         with suppress(GitFailed):
             self.git("cat-file", "-e", f"{commit}^{{commit}}")

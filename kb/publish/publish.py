@@ -34,7 +34,7 @@ from kb.index import kept
 from kb.index.generation import Generation, open_live
 from kb.index.state import SiteState
 from kb.model import Finding, Past, Severity, Tree
-from kb.publish import gate, reading
+from kb.publish import gate, reading, translations
 from kb.publish import status as statuses
 from kb.publish.orders import Order
 from kb.publish.status import Golden, Status
@@ -131,7 +131,7 @@ def _publish(run: _Run) -> None:
     if folder and _went_back(run, commit, folder):
         return
     live = _live(var)
-    tree, past, told = _read(run, commit, live)
+    tree, past, told, below = _read(run, commit, live)
     blocking = tuple(finding for finding in tree.findings if blocks(finding))
     if blocking and order.gates:
         run.update(step="check")
@@ -144,7 +144,7 @@ def _publish(run: _Run) -> None:
             )
         _go_live(run, prepared, tree)
     with suppress(KbError, OSError), run.step("check"):
-        _report(run, tree, told)
+        _report(run, tree, told, below)
     with suppress(KbError, OSError):
         if order.source.url:
             mirror = reading.mirror_of(var)
@@ -158,7 +158,8 @@ def _live(var: Path) -> Generation | None:
     return None
 
 
-def _read(run: _Run, commit: str, live: Generation | None) -> tuple[Tree, Past, tuple[Finding, ...]]:
+def _read(run: _Run, commit: str, live: Generation | None) -> tuple[Tree, Past, tuple[Finding, ...], str]:
+    """The articles, what became of old addresses, findings about these, the folder in the source."""
     order, var = run.order, run.var
     known, below = indexer.articles_of(live), ""
 
@@ -180,7 +181,7 @@ def _read(run: _Run, commit: str, live: Generation | None) -> tuple[Tree, Past, 
         run.update(commit=tree.commit)
     with run.step("history"):
         past, told = reading.past_of(tree, order.source, var, below, live, order.locale)
-    return tree, past, told
+    return tree, past, told, below
 
 
 def _entered(
@@ -232,8 +233,11 @@ def _gate(run: _Run, tree: Tree | None, new: Generation, previous: Generation | 
     return replace(compared, accepted=run.order.accept_loss) if compared.lost else compared
 
 
-def _report(run: _Run, tree: Tree, told: tuple[Finding, ...]) -> None:
-    found = (*check(tree), *told)
+def _report(run: _Run, tree: Tree, told: tuple[Finding, ...], below: str) -> None:
+    behind = None
+    if run.order.source.url:
+        behind = translations.behind(tree, reading.mirror_of(run.var), tree.commit, below)
+    found = (*check(tree, behind=behind), *told)
     errors = sum(finding.severity is Severity.ERROR for finding in found)
     first = sorted(found, key=lambda finding: finding.severity is not Severity.ERROR)[:MOST_FINDINGS]
     run.update(findings=tuple(first), errors=errors, warnings=len(found) - errors)

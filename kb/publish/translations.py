@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from kb.model import Article, Status, Tree
+from kb.content.check import STALE_AFTER
+from kb.model import Article, Finding, Severity, Status, Tree
 from kb.publish.git import Mirror
 
 DIFF_LINES = 200
@@ -33,7 +35,20 @@ class Gap(Struct, frozen=True, kw_only=True):
     """What changed in the source since."""
 
 
-def gaps(tree: Tree, mirror: Mirror | None = None, commit: str = "", below: str = "") -> list[Gap]:
+def behind(tree: Tree, mirror: Mirror, commit: str, below: str) -> list[Finding]:
+    """Translations that their sources left behind, as `kb check` tells of them."""
+    return [
+        Finding(code="stale-translation", severity=Severity.WARNING, path=gap.path,
+                message=f"{gap.source} has changed since, in {gap.commits or 1} "
+                        f"commit{'s' if gap.commits > 1 else ''}",
+                mend="bring the translation up to date; `kb translations --diff` shows what changed")
+        for gap in gaps(tree, mirror, commit, below, diffs=False) if gap.state == "behind"
+    ]  # fmt: skip
+
+
+def gaps(
+    tree: Tree, mirror: Mirror | None = None, commit: str = "", below: str = "", diffs: bool = True
+) -> list[Gap]:
     """All gaps, by locale and path. Without a repository `behind` is told by the articles' dates alone."""
     by_locale: dict[str, dict[str, Article]] = defaultdict(dict)
     for article in tree.articles:
@@ -48,7 +63,8 @@ def gaps(tree: Tree, mirror: Mirror | None = None, commit: str = "", below: str 
             found += _orphaned(by_locale[default], by_locale[locale], locale)
             for key, translation in by_locale[locale].items():
                 source = by_locale[default].get(key)
-                gap = source and _behind(source, translation, changed, mirror, commit, below)
+                history = mirror if diffs else None
+                gap = source and _behind(source, translation, changed, history, commit, below)
                 found += [gap] if gap else []
     return sorted(found, key=lambda gap: (gap.locale, gap.state, gap.path))
 
@@ -75,19 +91,17 @@ def _behind(
     mirror: Mirror | None, commit: str, below: str,
 ) -> Gap | None:  # fmt: skip
     gap = Gap(locale=translation.locale, state="behind", path=translation.path, source=source.path)
-    if mirror is None or source.path not in changed or translation.path not in changed:
-        return gap if source.updated > translation.updated else None
+    if source.path not in changed or translation.path not in changed:
+        return gap if source.updated - translation.updated > STALE_AFTER else None
     last, since = changed[translation.path][0]
     newer = [each for place, each in changed[source.path] if place < last]
     if not newer:
         return None
     path = f"{below}/{source.path}" if below else source.path
     diff = mirror.git("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--end-of-options",
-                      since, commit, "--", path).decode("utf-8", "replace").splitlines()  # fmt: skip
-    return Gap(
-        locale=gap.locale, state="behind", path=gap.path, source=gap.source, commits=len(newer), since=since,
-        diff="\n".join(diff[:DIFF_LINES]),
-    )  # fmt: skip
+                      since, commit, "--", path) if mirror else b""  # fmt: skip
+    lines = diff.decode("utf-8", "replace").splitlines()[:DIFF_LINES]
+    return replace(gap, commits=len(newer), since=since, diff="\n".join(lines))
 
 
 def _changes(mirror: Mirror, commit: str, below: str) -> dict[str, list[tuple[int, str]]]:

@@ -18,13 +18,13 @@ def cut_groups(groups: Iterable[Sequence[str]]) -> list[list[Member]]:
     """Each member as its terms; what is the same after analysis, or lost its meaning by it, is dropped."""
     cut = []
     for group in groups:
-        distinct = [member for member in dict.fromkeys(map(_terms, group)) if member]
+        distinct = [each for each in dict.fromkeys(map(member, group)) if each]
         if len(distinct) > 1:
             cut.append(distinct)
     return cut
 
 
-def _terms(text: str) -> Member:
+def member(text: str) -> Member:
     """The terms of a member; none when stop words were all that set it apart ("out of order" is no order)."""
     terms = tuple(token.term for token in analyze(text).tokens if not token.compound)
     words = WORD.findall(fold(text).text)

@@ -1,19 +1,31 @@
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+import kb
+from kb.cli import cli
 from kb.content.check import check
+from kb.content.codes import CODES
+from kb.content.remembered import remembered
 from kb.content.tree import read_tree
-from kb.model import Finding
+from kb.errors import ContentError
+from kb.model import Finding, Tree
+from kb.publish.gate import LOSS
 
 from .conftest import Files, MakeTree
 
+KB_CODE = Path(kb.__file__).parent
 Codes = Callable[[Files], list[tuple[str, str, int, int]]]
 
-KB = "default_locale: ja\nlocales: [ja, en]\nagents_only: [internal]\n"
+BARE = "default_locale: ja\nlocales: [ja, en]\nagents_only: [internal]\n"
+KB = BARE + "check: {orphan: off, orphan-translation: off}\n"
 
 
 @pytest.fixture
@@ -35,7 +47,7 @@ def test_a_good_tree_has_no_findings(codes: Codes) -> None:
         codes(
             {
                 "ja/a.md": "# A\n\n## 期限\n\n[b](b.md#x) [en](../en/a.md) [self](#期限) ![alt](i.png) [w](https://x.example)",
-                "ja/b.md": "# B\n\n## X\n\n### Y\n",
+                "ja/b.md": "# B\n\n## X\n\n### Y\n\n[a](a.md)",
                 "en/a.md": "# A\n",
                 "ja/i.png": b"i",
                 "ja/internal/c.md": "# C\n",
@@ -119,14 +131,15 @@ def test_related_and_pinned_that_name_no_article_are_told_with_their_line(codes:
     files = {
         "kb.yml": KB + "pinned:\n  - {query: x, articles: [a, gone]}\n",
         "ja/internal/i.md": "# I",
-        "ja/a.md": "---\nrelated:\n  - internal/i\n  - lost\n---\n# A\n",
+        "ja/b.md": "# B",
+        "ja/a.md": "---\nrelated:\n  - b\n  - lost\n---\n# A\n",
     }
-    assert codes(files) == [("related", "ja/a.md", 4, 0), ("pinned", "kb.yml", 5, 0)]
+    assert codes(files) == [("related", "ja/a.md", 4, 5), ("pinned", "kb.yml", 6, 30)]
 
 
 def test_a_heading_level_that_is_skipped_is_told(codes: Codes) -> None:
     files = {"ja/internal/i.md": "# I", "ja/a.md": "# A\n\n## B\n\n#### C\n\n## D\n"}
-    assert codes(files) == [("heading-level", "ja/a.md", 5, 0)]
+    assert codes(files) == [("heading-level", "ja/a.md", 5, 1)]
 
 
 def test_overdue_reviews_and_translations_left_behind_are_told(codes: Codes) -> None:
@@ -135,7 +148,7 @@ def test_overdue_reviews_and_translations_left_behind_are_told(codes: Codes) -> 
         "ja/a.md": "---\nupdated: 2026-05-01\nreview_by: 2026-05-31\n---\n# A",
         "en/a.md": "---\nupdated: 2026-04-01\nreview_by: 2026-06-01\n---\n# A",
     }
-    assert codes(files) == [("stale-translation", "en/a.md", 0, 0), ("review-overdue", "ja/a.md", 3, 0)]
+    assert codes(files) == [("stale-translation", "en/a.md", 0, 0), ("review-overdue", "ja/a.md", 3, 1)]
 
 
 def test_pages_that_say_nearly_the_same_are_told(codes: Codes) -> None:
@@ -147,8 +160,140 @@ def test_pages_that_say_nearly_the_same_are_told(codes: Codes) -> None:
 
 
 def test_an_agents_only_folder_that_holds_nothing_is_told(codes: Codes) -> None:
-    assert codes({"ja/a.md": "# A"}) == [("agents-only", "kb.yml", 3, 0)]
+    assert codes({"ja/a.md": "# A"}) == [("agents-only", "kb.yml", 3, 15)]
 
 
 def test_what_the_reading_found_comes_along(codes: Codes) -> None:
     assert ("unknown-key", "ja/a.md", 2, 0) in codes({"ja/a.md": "---\ncolour: red\n---\n# A"})
+
+
+def test_related_of_a_public_page_that_names_an_agents_only_article_is_an_error(codes: Codes) -> None:
+    files = {"ja/internal/i.md": "# I", "ja/a.md": "---\nrelated:\n  - internal/i\n---\n# A\n"}
+    assert codes(files) == [("link-to-agents", "ja/a.md", 3, 5)]
+
+
+def test_what_nothing_leads_to_is_told(codes: Codes) -> None:
+    files: Files = {
+        "kb.yml": BARE,
+        "ja/internal/i.md": "# I",
+        "ja/index.md": "# Home\n\n[b](b.md)",
+        "ja/b.md": "# B",
+        "ja/alone.md": "# Alone",
+        "ja/c/kept.md": "# Kept\n\n![x](x.png)",
+        "ja/c/x.png": b"x",
+        "ja/c/y.png": b"y",
+        "en/c/kept.md": "# Kept",
+        "en/c/lost.md": "# Lost",
+    }
+    assert codes(files) == [
+        ("orphan-translation", "en/c/lost.md", 0, 0),
+        ("orphan", "ja/alone.md", 0, 0),
+        ("unused-file", "ja/c/y.png", 0, 0),
+    ]
+
+
+def test_questions_and_golden_queries_that_collide_are_told_with_both_paths(tree: MakeTree) -> None:
+    golden = {f"ja/g{n}.md": f"---\ntitle: G{n}\ngolden: [返金]\n---\ntext{n}\n" for n in range(4)}
+    files = {
+        "ja/internal/i.md": "# I",
+        "ja/a.md": "---\ntitle: A\nquestions:\n  - (いつ|なんじ)返金？\n---\na\n",
+        "ja/b.md": "---\ntitle: B\nquestions:\n  - 何\n  - いつ 返金\n---\nb\n",
+        "en/a.md": "---\ntitle: A\nquestions: [いつ返金]\n---\na\n",
+        **golden,
+    }
+    told = found(tree, files)
+    assert [(each.code, each.path, each.line, each.column) for each in told] == [
+        ("same-question", "ja/b.md", 5, 5),
+        ("crowded-golden", "ja/g3.md", 3, 10),
+    ]
+    assert told[0].message == "ja/a.md asks 'いつ 返金', too"
+
+
+def test_synonyms_that_are_ambiguous_or_lead_nowhere_are_told(codes: Codes) -> None:
+    files = {
+        "ja/internal/i.md": "# I",
+        "ja/a.md": "# 返金\n\nRefunds are cancelled.",
+        "synonyms.yml": "- [返金, refund]\n- [返品, 払い戻し, Refunds]\n- [okapi, giraffe]\n- [cancel, stop]\n",
+    }
+    assert codes(files) == [
+        ("ambiguous-synonym", "synonyms.yml", 1, 8),
+        ("ambiguous-synonym", "synonyms.yml", 2, 14),
+        ("unused-synonyms", "synonyms.yml", 3, 4),
+    ]
+
+
+def test_kb_yml_turns_findings_off_or_takes_them_harder_but_not_those_that_block(tree: MakeTree) -> None:
+    files = {
+        "kb.yml": BARE + "check: {orphan: off, agents-only: error, front-matter: off}\n",
+        "ja/a.md": "# A",
+        "ja/b.md": "---\nreview_by: soon\n---\n# B",
+    }
+    assert [(each.code, each.severity.value) for each in found(tree, files)] == [
+        ("front-matter", "error"),
+        ("agents-only", "error"),
+    ]
+
+
+def test_a_wish_about_no_finding_is_refused_with_its_line(tree: MakeTree) -> None:
+    with pytest.raises(ContentError, match=r"kb\.yml:4: .*'orphans'; did you mean 'orphan'"):
+        found(tree, {"kb.yml": BARE + "check: {orphans: off}\n"})
+    with pytest.raises(ContentError, match="orphan must be off, warning or error"):
+        found(tree, {"kb.yml": BARE + "check: {orphan: maybe}\n"})
+
+
+def test_every_finding_has_a_sentence_and_says_how_to_mend_it() -> None:
+    made = re.compile(r"""(?:code=|error\(|warning\(|_tell\(|_left_out\()\s*"([a-z-]+)\"""")
+    source = "".join(
+        file.read_text("utf-8") for name in ("content", "publish") for file in (KB_CODE / name).glob("*.py")
+    )
+    codes = set(made.findall(source)) | {LOSS}
+    assert codes <= set(CODES)
+    assert [code for code in CODES if f'"{code}"' not in source] == []
+    manual = (KB_CODE.parent / "docs/writers.md").read_text("utf-8")
+    assert [code for code in CODES if f"| `{code}` | {CODES[code]}" not in manual] == []
+
+
+def test_what_was_read_is_remembered_findings_and_all_until_a_file_changes(
+    tree: MakeTree, tmp_path: Path
+) -> None:
+    root = tree({"a.md": "---\ncolour: red\n---\n# A\n", "b.md": "# B\n", "kb.yml": BARE})
+
+    def read() -> tuple[Tree, set[str]]:
+        with remembered(tmp_path / "kept", root) as kept:
+            before = set(kept)
+            return read_tree(root, read=kept), before
+
+    (first, none), (second, both) = read(), read()
+    assert (none, len(both)) == (set(), 2)
+    assert second == first
+    assert [each.code for each in second.findings] == ["unknown-key"]
+    (root / "a.md").write_text("# A, mended\n")
+    third, _ = read()
+    assert [each.title for each in third.articles] == ["A, mended", "B"]
+    assert third.findings == ()
+    _, kept = read()
+    assert len(kept) == 2  # nothing is kept of what a file said before
+    (file,) = (tmp_path / "kept").iterdir()
+    file.write_bytes(b"\x93broken")
+    assert read()[0] == third
+
+
+def test_translations_left_behind_are_told_with_the_number_of_commits(tree: MakeTree) -> None:
+    root = tree({"kb.yml": KB, "ja/a.md": "# A\n", "en/a.md": "# A\n", "ja/internal/i.md": "# I"})
+
+    def git(*arguments: str) -> None:
+        names = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+        subprocess.run(["git", *names, *arguments], cwd=root, check=True, capture_output=True)
+
+    git("init", "--quiet")
+    for text in ("# A\n", "# A\n\none\n", "# A\n\ntwo\n"):
+        (root / "ja/a.md").write_text(text)
+        git("add", "--all")
+        git("commit", "--quiet", "--message", "x")
+    done = CliRunner().invoke(cli, ["check", "--articles", str(root)], env={"KB_CHECK_CACHE": "none"})
+    assert "en/a.md: warning: ja/a.md has changed since, in 2 commits [stale-translation]" in done.output
+    git("commit", "--quiet", "--allow-empty", "--message", "x")
+    (root / "en/a.md").write_text("# A\n\ntwo\n")
+    git("commit", "--quiet", "--all", "--message", "x")
+    done = CliRunner().invoke(cli, ["check", "--articles", str(root)], env={"KB_CHECK_CACHE": "none"})
+    assert "stale-translation" not in done.output
