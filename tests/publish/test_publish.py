@@ -77,7 +77,7 @@ def test_other_findings_are_reported_and_do_not_block(repository, publishing):
     repository.commit({"en/a.md": "# A\n\n[dead](nowhere.md)\n"})
     status = publishing()
     assert status.state == "live"
-    assert [each.code for each in status.findings] == ["dead-link", "agents-only"]
+    assert [each.code for each in status.findings] == ["dead-link", "orphan", "agents-only"]
     assert (status.errors, status.warnings) == (1, 1)
 
 
