@@ -5,7 +5,7 @@
     plan      text → weighted terms (kb.plan), with the analyzer that cut the documents
     best      add up query weight * impact for every section and every line of `questions`; an article counts
               as its best section, plus its best question line; first come articles that match strictly, then
-              what n-grams alone found (`Scorer.best` of the kernel, whose reference is kb.index.kernel_numpy)
+              what n-grams alone found (`Scorer.best` of the kernel, whose reference is kb.index.scorer)
     excerpt   a snippet of the best section and what to mark, as spans
 
 `total` and the facets count strict matches only: a typed word, a compound, another spelling, a synonym.
@@ -17,12 +17,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from msgspec import Struct
 
-from kb.index import kernel, kernel_numpy
-from kb.index.kernel_numpy import Best, Scored
-from kb.index.snapshot import Bits, Card, Floats, Heading, Snapshot
+from kb.index import kernel
+from kb.index.scorer import Best, Scored
+from kb.index.sets import Bits, Bools, unpacked
+from kb.index.snapshot import Card, Floats, Heading, Snapshot
 from kb.model import Correction, Snippet, Span
 from kb.plan import WEIGHTS, Plan, Weights, plan
 from kb.snippets import Sought, excerpt, sought, title_marks
@@ -34,8 +34,6 @@ GRAM_SHARE = 0.2
 
 CORRECTED_SHARE = 0.5
 """A hit for what was perhaps meant is worth half of one for what was typed: `score` tells how sure we are."""
-
-Bools = npt.NDArray[np.bool_]
 
 
 class Query(Struct, frozen=True, kw_only=True):
@@ -124,7 +122,7 @@ def rank(snapshot: Snapshot, used: Plan, weights: Weights = WEIGHTS) -> Ranking:
     np.maximum.at(scores[0], snapshot.section_article, rows[:sections])
     np.maximum.at(scores[1], snapshot.owner[sections:], rows[sections:])
     scored = scores[0] + np.float32(weights.question) * scores[1]
-    return Ranking(scored, kernel_numpy.unpacked(strict, snapshot.meta.articles), rows[:sections])
+    return Ranking(scored, unpacked(strict, snapshot.meta.articles), rows[:sections])
 
 
 def _filter(snapshot: Snapshot, query: Query, without: str = "") -> Bits | None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from kb.errors import BadParameter
 from kb.index.generation import live_folder
-from kb.index.kernel_numpy import MAX_SECTIONS
 from kb.index.layout import locale_folder
+from kb.index.scorer import MAX_SECTIONS
 from kb.index.snapshot import Snapshot
 from kb.model import Audience, Correction
 from kb.search import CORRECTED_SHARE, Query, Results, search

@@ -27,8 +27,8 @@ from whoosh.util.numeric import byte_to_length, length_to_byte
 from kb.index import grams, schema
 from kb.index.blob import load, offsets, save, save_blob
 from kb.index.joined import Joined, Wide, names_of
-from kb.index.kernel_numpy import bits_needed, packed
 from kb.index.schema import GRAM_B, QUESTION_B
+from kb.index.sets import bits_needed, packed
 from kb.index.snapshot import Meta
 from kb.index.suggestions import save_suggestions
 from kb.index.vectors import COUNT_BITS, ROW_BITS, Vectors

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""The functions of `kernel_numpy`, compiled: what each does is said there, and both give the same bits.
+"""`kernel_numpy`, `scorer` and `sets`, compiled: how each does its work is said there; both give the same bits.
 
-Whatever is long runs without the interpreter's lock; nothing is kept between calls, so any thread may call.
-Numbers are trusted, as everything in a snapshot that matches its checksums.
+Whatever is long runs without the interpreter's lock; what is kept between calls (`Scratch`) belongs to one call
+at a time, so any thread may call. Numbers are trusted, as everything in a snapshot that matches its checksums.
 """
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
@@ -10,7 +10,7 @@ from libc.string cimport memcmp, memmove, memset
 
 import numpy as np
 
-from kb.index.kernel_numpy import Best
+from kb.index.scorer import Best
 from kb.text.graphemes import tears
 
 cdef int WIDE = 0x2E80

@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from kb.index import kernel, kernel_numpy
+from kb.index import kernel
 from kb.index.blob import Blob, load
 from kb.index.schema import idf
+from kb.index.scorer import Postings, Scorer
+from kb.index.sets import Bits, packed
 from kb.index.suggestions import SuggestionTable
 from kb.model import Article, Audience, Kind
 from kb.text.kana import is_kana
@@ -23,7 +25,6 @@ from kb.text.synonyms import Member, Synonyms
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
-Bits = npt.NDArray[np.uint64]
 T = TypeVar("T")
 
 CARDS, HEADINGS = 4096, 16_384
@@ -88,7 +89,7 @@ class PostingLists:
         start, end = self.ptr[number], self.ptr[number + 1]
         return self.row[start:end], self.impact[start:end]
 
-    def arrays(self) -> kernel_numpy.Postings:
+    def arrays(self) -> Postings:
         return self.ptr, self.row, self.impact
 
 
@@ -111,7 +112,7 @@ class Facet:
         if value in self.names:
             places = np.flatnonzero(self.values == self.names.index(value))
             holds[np.searchsorted(self.ptr, places, side="right") - 1] = True
-        return kernel_numpy.packed(holds)
+        return packed(holds)
 
 
 class Snapshot:
@@ -162,10 +163,10 @@ class Snapshot:
         self.section_article = self.owner[: self.meta.sections]
         self._synonyms_known: dict[int, tuple[tuple[Member, tuple[int, ...], float], ...]] = {}
         self._frequent = load(folder, "frequent"), load(folder, "frequent_articles")
-        self._scorers: dict[str, kernel_numpy.Scorer] = {}
+        self._scorers: dict[str, Scorer] = {}
 
     @property
-    def scorer(self) -> kernel_numpy.Scorer:
+    def scorer(self) -> Scorer:
         """Of the chosen kernel."""
         name = kernel.name()
         if name not in self._scorers:

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from kb.index import kernel, kernel_numpy
 from kb.index.blob import offsets
 from kb.index.compile import frequent_sets
+from kb.index.scorer import Postings
+from kb.index.sets import packed, unpacked
 from kb.plan import Alternative, Plan
 
 compiled = pytest.mark.skipif(kernel.compiled is None, reason="kb was installed without a compiler")
@@ -37,7 +39,7 @@ class Made:
     def _lengths(self, least: int) -> Any:
         return self.chance.integers(least, least + 4, self.articles)
 
-    def _lists(self, rows: int) -> kernel_numpy.Postings:
+    def _lists(self, rows: int) -> Postings:
         shares = self.chance.choice([0, 0.005, 0.05, 0.3, 1], TERMS)
         lists = [np.flatnonzero(self.chance.random(rows) < share) for share in shares]
         row = np.concatenate(lists).astype(np.int32)
@@ -70,7 +72,7 @@ class Made:
         members = chance.random(self.articles) < 0.6
         return {
             "question": 0.7,
-            "allowed": kernel_numpy.packed(members) if chance.random() < 0.5 else None,
+            "allowed": packed(members) if chance.random() < 0.5 else None,
             "floor": float(chance.choice([0.0, 0.05, 0.8])),
             "pinned": chance.permutation(self.articles)[: chance.integers(0, 3)].tolist(),
             "wanted": int(chance.integers(1, 60)),
@@ -168,7 +170,7 @@ def mean(values: list[Any]) -> Any:
     return total / np.float32(len(values))
 
 
-def list_by_row(postings: kernel_numpy.Postings) -> list[dict[int, Any]]:
+def list_by_row(postings: Postings) -> list[dict[int, Any]]:
     ptr, row, impact = postings
     return [dict(zip(row[a:b].tolist(), impact[a:b], strict=True)) for a, b in pairwise(ptr.tolist())]
 
@@ -184,8 +186,8 @@ def article_scores(made: Made, rows: list[Any], question: float) -> Any:
 @given(st.lists(st.booleans(), max_size=200), st.integers(0, 2**32))
 def test_sets_of_articles_are_counted_alike(members: list[bool], seed: int) -> None:
     flags = np.array(members, bool)
-    bits = kernel_numpy.packed(flags)
-    assert kernel_numpy.unpacked(bits, len(flags)).tolist() == members
+    bits = packed(flags)
+    assert unpacked(bits, len(flags)).tolist() == members
     lengths = np.random.default_rng(seed).integers(0, 3, len(flags))
     values = np.random.default_rng(seed).integers(0, 5, lengths.sum()).astype(np.int32)
     for each in filter(None, (kernel.compiled, kernel_numpy)):

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import pytest
 from conftest import Indexed
 
-from kb.index import kernel, kernel_numpy
+from kb.index import kernel
 from kb.index.blob import Blob
+from kb.index.scorer import Best
 from kb.index.snapshot import Snapshot
 from kb.related import related
 from kb.search import Query, search
@@ -49,8 +50,8 @@ class Counting:
     def __init__(self, inner: Any) -> None:
         self._inner, self.postings = inner, 0
 
-    def best(self, *asked: Any) -> kernel_numpy.Best:
-        best: kernel_numpy.Best = self._inner.best(*asked)
+    def best(self, *asked: Any) -> Best:
+        best: Best = self._inner.best(*asked)
         self.postings += best.postings
         return best
 
