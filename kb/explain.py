@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from kb.index.compile import bm25, quantised
+from kb.index.impacts import bm25, quantised
 from kb.index.records import field_tokens, records_of
 from kb.index.schema import FIELDS
 from kb.index.snapshot import Snapshot

@@ -33,8 +33,8 @@ from kb.index import durable, kept, store
 from kb.index import generation as generations
 from kb.index.changes import Changes, compare, gone_of, indexable, name_of, next_change_of
 from kb.index.generation import Generation
-from kb.index.layout import locale_folder
-from kb.index.locales import Work, compile_locale, cut, fill, write_locale
+from kb.index.layout import COMPILED, locale_folder
+from kb.index.locales import Work, cut, fill, write_locale
 from kb.index.snapshot import Snapshot
 from kb.index.state import Media, SiteState, write_state
 from kb.model import Article, Audience, Past, Tree
@@ -313,7 +313,6 @@ def _write(job: Job, processes: int) -> None:
             for work in busy:
                 for _ in fill(work, cut(work.fresh, helpers)):
                     job.progress("writing", next(done), articles)
-                compile_locale(job.var, job.folder, work.locale)
     _describe(job)
 
 
@@ -324,13 +323,15 @@ def _begin(job: Job, locale: str) -> Work | None:
         store.make_folder(here)
         durable.start(here / "whoosh", before / "whoosh" if before else None)
         if before and locale not in job.changes.locales:
-            store.link_all(before / "snapshot", here / "snapshot")
+            for part in COMPILED:
+                store.link_all(before / part, here / part)
     if job.previous and locale in job.previous.locales and locale not in job.changes.locales:
         return None
-    changes = job.changes
+    changes, previous = job.changes, job.previous
     return Work(
         var=job.var,
         folder=job.folder,
+        before=previous.folder if previous and locale in previous.locales else "",
         locale=locale,
         fresh=tuple(article for article in changes.fresh if article.locale == locale),
         stale=frozenset(key for key in changes.stale if key.partition("/")[0] == locale),

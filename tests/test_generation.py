@@ -49,7 +49,7 @@ def test_public_and_agents_only_articles_lie_in_folders_of_their_own(shop: Path)
     for audience in Audience:
         for locale in ("ja", "en"):
             here = locale_folder(var, folder, audience, locale)
-            assert {path.name for path in here.iterdir()} == {"whoosh", "snapshot"}
+            assert {path.name for path in here.iterdir()} == {"whoosh", "snapshot", "tables"}
 
 
 def test_the_manifest_names_every_file_with_size_and_checksum(shop: Path) -> None:

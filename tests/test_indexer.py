@@ -30,7 +30,7 @@ from whoosh import index as whoosh_index
 from kb.content.tree import read_tree
 from kb.index import durable, store
 from kb.index.generation import LiveIndex
-from kb.index.layout import index_root, locale_folder, manifest_file
+from kb.index.layout import COMPILED, generation_folder, index_root, locale_folder, manifest_file
 from kb.indexer import POOL_FROM, build, known_articles
 from kb.model import Audience
 
@@ -45,6 +45,13 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def var(tmp_path: Path) -> Path:
     return tmp_path / "var"
+
+
+def compiled(var: Path) -> dict[str, bytes]:
+    """Every file that was compiled, by its place in the live generation."""
+    bases = [generation_folder(var, live(var).folder, audience) for audience in Audience]
+    files = [(base, file) for base in bases for part in COMPILED for file in base.glob(f"*/{part}/*")]
+    return {f"{base.parent.name}/{file.relative_to(base)}": file.read_bytes() for base, file in files}
 
 
 def scratch(root: Path, var: Path) -> dict[str, object]:
@@ -128,6 +135,10 @@ def test_after_any_history_of_edits_the_index_answers_as_one_built_from_scratch(
             write(root, {name: f"{text}\n## {words[2]}\n\n{' '.join(words)}\n"})
         index(root, var)
         assert answers(live(var)) == scratch(root, tmp_path / f"scratch{step}")
+        stepwise, anew = compiled(var), compiled(tmp_path / f"scratch{step}")
+        assert stepwise.keys() == anew.keys()
+        assert len(stepwise) > 200
+        assert [name for name, data in stepwise.items() if data != anew[name]] == []
 
 
 def test_many_updates_do_not_pile_up_segments(root: Path, var: Path, tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from whoosh.query import Or, Term
 from whoosh.reading import MultiReader
 from whoosh.searching import Searcher
 
-from kb.index.compile import quantised
 from kb.index.durable import Weighting
 from kb.index.generation import live_folder
+from kb.index.impacts import quantised
 from kb.index.layout import locale_folder
 from kb.index.schema import FIELDS
 from kb.index.snapshot import Snapshot

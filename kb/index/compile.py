@@ -1,19 +1,15 @@
 """Term vectors of articles → the serving snapshot: a folder of arrays. Called by the indexer.
 
 The heart is one posting list a term: the rows where it occurs beside its impact there, which is the BM25F
-weight already summed over all fields:
+weight already summed over all fields (`impacts`), so that a query is a sum of (query weight * impact). Rows
+are sections, then single lines of `questions`.
 
-    impact(t, s) = sum over fields f of
-        boost_f * idf(t) * tf * (K1 + 1) / (tf + K1 * (1 - B_f + B_f * len_f / avg_f))
-
-so that a query is a sum of (query weight * impact). Rows are sections, then single lines of `questions`.
-The statistics are those of live documents, with lengths rounded as Whoosh rounds them: on an index without
-deletions scores equal Whoosh's (tests/test_ranking_is_whooshs.py).
+A snapshot is made of the one before it, of the vectors of articles that went and of those that came. Without
+one before it all have come: there is one way, and files are the same to the byte by whichever history.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,152 +17,140 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct
-from whoosh.util.numeric import byte_to_length, length_to_byte
+from msgspec.structs import replace
 
-from kb.index import grams, schema
-from kb.index.blob import load, offsets, save, save_blob
-from kb.index.joined import Joined, Wide, names_of
-from kb.index.schema import GRAM_B, QUESTION_B
+from kb.index import impacts
+from kb.index.blob import offsets, save, save_blob
+from kb.index.former import Former
+from kb.index.joined import Joined
 from kb.index.sets import bits_needed, packed
-from kb.index.snapshot import Meta
+from kb.index.snapshot import Card, Meta
+from kb.index.splice import Lists, Splice, Wide, merged
 from kb.index.suggestions import save_suggestions
-from kb.index.vectors import COUNT_BITS, ROW_BITS, Vectors
-from kb.text.kana import to_hiragana
-
-_QUANTISED = np.array([byte_to_length(length_to_byte(n)) for n in range(4096)], np.float32)
+from kb.index.vectors import Vectors
+from kb.index.words import Vocabulary, compile_vocabulary
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode_card = msgspec.msgpack.Decoder(Card).decode
 
 
-def compile_snapshot(vectors: Sequence[Vectors], folder: Path, locale: str) -> Meta:
-    """Write the snapshot of one locale and audience to `folder`, which must not exist. Returns its meta."""
-    folder.mkdir(parents=True)
-    joined = Joined(sorted(vectors, key=lambda each: each.card.id))
-    articles = joined.articles
-    save(folder, "article_sections", joined.section_offsets)
-    save(folder, "article_questions", joined.question_offsets)
-    save_blob(folder, "terms", [term.encode() for term in joined.terms.names])
-    averages = _compile_words(folder, joined)
-    _compile_grams(folder, joined)
-    _compile_forward(folder, joined)
-    _compile_lexicon(folder, joined)
-    _compile_forms(folder, joined)
-    save_suggestions(folder, [(each.entries, each.keys) for each in articles])
-    names = _compile_facets(folder, joined)
+def compile_snapshot(
+    target: Path, locale: str, before: Path | None, went: Sequence[Vectors], came: Sequence[Vectors]
+) -> Meta:
+    """Write `snapshot` and `tables` of one locale and audience below `target`; they must not exist.
+
+    `before`: the folder of the same in the generation before. Returns the meta.
+    """
+    made = _Making(target, before, went, came)
+    for folder in (made.folder, made.tables):
+        folder.mkdir(parents=True, mode=0o700)
+    made.vocabulary = compile_vocabulary(made.folder, made.tables, made.former, went, made.came.articles)
+    averages = _compile_words(made)
+    _compile_grams(made)
+    _compile_forward(made)
+    save_suggestions(
+        made.folder, made.former, made.splice, [(each.entries, each.keys) for each in made.came.articles]
+    )
+    _save_texts(made)
+    cards = _cards(made)
+    names = _compile_facets(made.folder, cards)
+    save_blob(made.folder, "cards", [_encode(card) for card in cards])
     meta = Meta(
         locale=locale,
-        articles=len(articles),
-        sections=joined.sections,
-        questions=joined.questions,
-        terms=len(joined.terms.names),
+        articles=len(cards),
+        sections=int(made.sections[-1]),
+        questions=int(made.questions[-1]),
+        terms=len(made.vocabulary.names),
         categories=names["category"],
         tags=names["tags"],
         products=names["products"],
         averages=averages,
     )
-    save_blob(folder, "cards", _cards(joined))
-    save_blob(folder, "articles", [bytes(each.article) for each in articles])
-    save_blob(folder, "article_ids", [each.card.id.encode() for each in articles])
-    save_blob(folder, "passages", [passage for each in articles for passage in each.passages])
-    (folder / "meta.json").write_bytes(msgspec.json.encode(meta))
+    (made.folder / "meta.json").write_bytes(msgspec.json.encode(meta))
     return meta
 
 
-class _Postings(Struct, frozen=True):
-    """Ordered by number, then row."""
-
-    number: Wide
-    row: Wide
-    impact: npt.NDArray[np.float64]
+def _id(article: Vectors) -> bytes:
+    return article.card.id.encode()
 
 
-# ---------------------------------------------------------------- words
+class _Making:
+    """What the steps share. Numbers of sections and lines are offsets by article."""
+
+    vocabulary: Vocabulary
+
+    def __init__(
+        self, target: Path, before: Path | None, went: Sequence[Vectors], came: Sequence[Vectors]
+    ) -> None:
+        self.folder, self.tables = target / "snapshot", target / "tables"
+        self.former = former = Former(before)
+        self.came = new = Joined(sorted(came, key=_id))
+        self.splice = Splice(former.items("article_ids"), set(map(_id, went)), list(map(_id, new.articles)))
+        self.former_sections = former.offsets("article_sections")
+        self.former_questions = former.offsets("article_questions")
+        self.sections = offsets(self.splice.lengths(self.former_sections, new.section_offsets))
+        self.questions = offsets(self.splice.lengths(self.former_questions, new.question_offsets))
+        self.moved_sections, self.new_sections = self.splice.moved(
+            self.former_sections, self.sections, new.section_offsets
+        )
+        self.moved_lines, self.new_lines = self.splice.moved(
+            self.former_questions, self.questions, new.question_offsets
+        )
+
+    def by_section(self, name: str, columns: int, came: npt.NDArray[Any]) -> Any:
+        """A table with `columns` numbers a section."""
+        old = self.former.array(name, came.dtype).reshape(-1, columns)
+        new = came.reshape(-1, columns)
+        return self.splice.rows(old, self.former_sections, new, self.came.section_offsets)
 
 
-def _compile_words(folder: Path, joined: Joined) -> dict[str, float]:
+# ---------------------------------------------------------------- postings
+
+
+def _compile_words(made: _Making) -> dict[str, float]:
     """Posting lists of words, with their statistics; returns the average length of each field."""
-    sections, idf, averages = _section_postings(joined)
-    save(folder, "idf", idf.astype(np.float32))
-    save(folder, "df", np.bincount(sections.number, minlength=len(idf)).astype(np.int32))
-    _save_postings(folder, "words", [sections, _question_postings(joined)], len(idf))
-    lines = (joined.section_offsets, joined.question_offsets)
-    owner = np.concatenate([np.repeat(np.arange(len(joined.articles)), np.diff(each)) for each in lines])
-    ptr, row = load(folder, "words_ptr"), load(folder, "words_row")
-    for name, array in zip(
-        ("frequent", "frequent_articles"), frequent_sets(ptr, row, owner, len(joined.articles)), strict=True
-    ):
-        save(folder, name, array)
-    return averages
-
-
-def _section_postings(joined: Joined) -> tuple[_Postings, npt.NDArray[np.float64], dict[str, float]]:
-    """Postings of all sections, the idf of each term, the average length of each field."""
-    rows, terms = joined.sections, len(joined.terms.names)
-    field, own_row, own_term, tf = joined.table("counts", 4)
-    row = own_row + joined.shift("counts", 16, joined.section_offsets)
-    term = joined.term("counts", 4, own_term)
-    lengths, impact = joined.lengths, np.zeros(len(tf))
-    held = [field == number for number in range(len(schema.FIELDS))]
-    df = np.max([np.bincount(term[each], minlength=terms) for each in held], axis=0)
-    idf = idf_of(rows, df)
-    averages = {name: float(lengths[n].sum()) / max(rows, 1) for n, name in enumerate(schema.FIELDS)}
-    for (name, (boost, b)), each, length in zip(schema.FIELDS.items(), held, lengths, strict=True):
-        of_row = quantised(length)[row[each]]
-        impact[each] = boost * bm25(idf[term[each]], tf[each], of_row, averages[name], b)
-    return _summed(term, row, impact, rows), idf, averages
-
-
-def _question_postings(joined: Joined) -> _Postings:
-    """Single lines of `questions`, rows after the sections, with statistics of their own."""
-    line, own, tf = joined.table("asked", 3)
-    line = line + joined.shift("asked", 12, joined.question_offsets)
-    term = joined.term("asked", 3, own)
-    (length,) = joined.table("asked_lengths", 1)
-    idf = idf_of(joined.questions, np.bincount(term, minlength=len(joined.terms.names)))
-    impact = bm25(idf[term], tf, length[line], length.mean() if len(length) else 1.0, QUESTION_B)
-    order = np.lexsort((line, term))
-    return _Postings(term[order], line[order] + joined.sections, impact[order])
-
-
-def idf_of(documents: int, df: Wide) -> npt.NDArray[np.float64]:
-    """`schema.idf` of many."""
-    return np.asarray(np.log(1 + (documents - df + 0.5) / (df + 0.5)))
-
-
-def quantised(lengths: Wide) -> npt.NDArray[np.float64]:
-    """Lengths as Whoosh stores them in one byte; it takes 1 for an empty field."""
-    long = [byte_to_length(length_to_byte(int(n))) if n >= len(_QUANTISED) else 0 for n in lengths]
-    small = _QUANTISED[np.minimum(lengths, len(_QUANTISED) - 1)].astype(np.float64)
-    return np.where(lengths >= len(_QUANTISED), long, small)
-
-
-def bm25(idf: Any, tf: Any, length: Any, average: float, b: float) -> npt.NDArray[np.float64]:
-    """Impacts of one field before its boost."""
-    return np.asarray(
-        idf * tf * (schema.K1 + 1) / (tf + schema.K1 * (1 - b + b * length / max(average, 1e-9)))
+    former, sections = made.former, int(made.sections[-1])
+    rows = sections + int(made.questions[-1])
+    counts = former.array("words_tf", np.uint16).reshape(-1, impacts.FIELDS)
+    lines = np.where(made.moved_lines >= 0, made.moved_lines + sections, -1).astype(np.int32)
+    came = impacts.counted_words(
+        made.came, made.vocabulary, made.new_sections, made.new_lines + sections, rows
     )
-
-
-def _summed(number: Wide, row: Wide, impact: npt.NDArray[np.float64], rows: int) -> _Postings:
-    """Several impacts at one place become one."""
-    key = number * max(rows, 1) + row
-    order = np.argsort(key, kind="stable")
-    key = key[order]
-    first = np.flatnonzero(np.diff(key, prepend=-1))
-    total = np.add.reduceat(impact[order], first) if len(first) else impact
-    return _Postings(key[first] // max(rows, 1), key[first] % max(rows, 1), total)
-
-
-def _save_postings(folder: Path, name: str, parts: Sequence[_Postings], count: int) -> None:
-    """Merge postings whose rows follow each other; within a term, rows ascend."""
-    number = np.concatenate([part.number for part in parts])
-    order = np.argsort(number, kind="stable") if len(parts) > 1 else slice(None)
-    row = np.concatenate([part.row for part in parts]).astype(np.int32)
-    impact = np.concatenate([part.impact for part in parts]).astype(np.float32)
-    save(folder, f"{name}_ptr", offsets(np.bincount(number, minlength=count)))
-    save(folder, f"{name}_row", row[order])
-    save(folder, f"{name}_impact", impact[order])
+    words = merged(
+        Lists(former.offsets("words_ptr"), former.array("words_row"), counts),
+        made.vocabulary.before,
+        np.concatenate((made.moved_sections, lines)),
+        came,
+        len(made.vocabulary.names),
+    )
+    lengths = made.by_section("lengths", impacts.FIELDS, made.came.lengths.astype(np.int32))
+    (asked,) = made.came.table("asked_lengths", 1)
+    asked = made.splice.rows(
+        former.array("asked_lengths"),
+        made.former_questions,
+        asked.astype(np.int32),
+        made.came.question_offsets,
+    )
+    found = impacts.word_impacts(words, lengths.astype(np.int64), asked.astype(np.int64))
+    for name, array in (("words_tf", words.held), ("lengths", lengths), ("asked_lengths", asked)):
+        save(made.tables, name, array.ravel())
+    for name, array in (
+        ("article_sections", made.sections),
+        ("article_questions", made.questions),
+        ("words_ptr", words.ptr),
+        ("words_row", words.row),
+        ("words_impact", found.impact),
+        ("idf", found.idf),
+        ("df", found.df),
+    ):
+        save(made.folder, name, array)
+    owner = np.concatenate(
+        [np.repeat(np.arange(len(each) - 1), np.diff(each)) for each in (made.sections, made.questions)]
+    )
+    frequent = frequent_sets(words.ptr, words.row, owner, len(made.splice))
+    for name, array in zip(("frequent", "frequent_articles"), frequent, strict=True):
+        save(made.folder, name, array)
+    return found.averages
 
 
 FREQUENT = 16
@@ -187,103 +171,94 @@ def frequent_sets(ptr: Wide, row: npt.NDArray[Any], owner: Wide, articles: int) 
     return place, sets.ravel()
 
 
-# ---------------------------------------------------------------- n-grams
+def _compile_grams(made: _Making) -> None:
+    former = made.former
+    came = impacts.counted_grams(made.came, made.new_sections)
+    old_codes = former.array("gram_codes", np.uint64)
+    codes = np.union1d(old_codes, came.codes)
+    counts = np.zeros(len(codes), np.int64)
+    counts[np.searchsorted(codes, came.codes)] = np.diff(came.lists.ptr)
+    found = merged(
+        Lists(former.offsets("grams_ptr"), former.array("grams_row"), former.array("grams_tf", np.uint8)),
+        np.searchsorted(codes, old_codes),
+        made.moved_sections,
+        Lists(offsets(counts), came.lists.row, came.lists.held),
+        len(codes),
+    )
+    alive = np.diff(found.ptr) > 0
+    found = Lists(np.append(found.ptr[:-1][alive], found.ptr[-1]), found.row, found.held)
+    lengths = made.by_section("gram_lengths", 3, impacts.gram_lengths(made.came))
+    save(made.tables, "grams_tf", found.held)
+    save(made.tables, "gram_lengths", lengths.ravel())
+    save(made.folder, "gram_codes", codes[alive])
+    save(made.folder, "grams_ptr", found.ptr)
+    save(made.folder, "grams_row", found.row)
+    save(made.folder, "grams_impact", impacts.gram_impacts(impacts.Grams(codes[alive], found), lengths))
 
 
-def _compile_grams(folder: Path, joined: Joined) -> None:
-    rows = max(joined.sections, 1)
-    packed = np.frombuffer(b"".join(each.grams for each in joined.articles), np.uint64)
-    packed = packed + (joined.shift("grams", 8, joined.section_offsets).astype(np.uint64) << COUNT_BITS)
-    packed.sort()
-    code = packed >> (COUNT_BITS + ROW_BITS)
-    row = ((packed >> COUNT_BITS) & np.uint64((1 << int(ROW_BITS)) - 1)).astype(np.int32)
-    tf = (packed & np.uint64(0xFF)).astype(np.float32) / 2
-    first = np.flatnonzero(np.append(True, code[1:] != code[:-1])[: len(code)])
-    df = np.diff(first, append=len(code))
-    kind = (code >> np.uint64(grams.KIND_BIT)).astype(np.int64)
-    length = np.bincount(kind * rows + row, tf, 3 * rows).reshape(3, rows)
-    fullness = GRAM_B * length / np.maximum(length.mean(axis=1, keepdims=True), 1e-9)
-    saturation = (schema.K1 * (1 - GRAM_B + fullness)).astype(np.float32)
-    idf = np.repeat(idf_of(joined.sections, df).astype(np.float32), df)
-    save(folder, "gram_codes", code[first])
-    save(folder, "grams_ptr", offsets(df))
-    save(folder, "grams_row", row)
-    save(folder, "grams_impact", idf * tf * np.float32(schema.K1 + 1) / (tf + saturation[kind, row]))
+def _compile_forward(made: _Making) -> None:
+    """Body tokens of each section in order, with positions: snippets are cut from these."""
+    former, came, vocabulary = made.former, made.came, made.vocabulary
+    (own_lengths,) = came.table("forward_lengths", 1)
+    own, start, end = came.table("forward", 3)
+    starts = former.offsets("forward_ptr")
+    places = (starts[made.former_sections], offsets(own_lengths)[came.section_offsets])
+    old_terms = vocabulary.before[former.array("forward_term")]
+    for name, old, new in (
+        ("forward_term", old_terms, vocabulary.of(came, "forward", 3, own)),
+        ("forward_start", former.array("forward_start"), start),
+        ("forward_end", former.array("forward_end"), end),
+    ):
+        spliced = made.splice.rows(old.astype(np.int32), places[0], new.astype(np.int32), places[1])
+        save(made.folder, name, spliced)
+    lengths = made.splice.rows(np.diff(starts), made.former_sections, own_lengths, came.section_offsets)
+    save(made.folder, "forward_ptr", offsets(lengths))
 
 
 # ---------------------------------------------------------------- the rest
 
 
-def _compile_forward(folder: Path, joined: Joined) -> None:
-    """Body tokens of each section in order, with positions: snippets are cut from these."""
-    (lengths,) = joined.table("forward_lengths", 1)
-    own, start, end = joined.table("forward", 3)
-    save(folder, "forward_ptr", offsets(lengths))
-    save(folder, "forward_term", joined.term("forward", 3, own).astype(np.int32))
-    save(folder, "forward_start", start.astype(np.int32))
-    save(folder, "forward_end", end.astype(np.int32))
-
-
-def _compile_lexicon(folder: Path, joined: Joined) -> None:
-    """Which terms a kana spelling may stand for: かいやく → 解約."""
-    spelled = names_of([each.readings for each in joined.articles])
-    own_reading, own_term = joined.table("read_as", 2)
-    reading = spelled.number[own_reading + joined.shift("read_as", 8, spelled.first)]
-    terms = max(len(joined.terms.names), 1)
-    pairs = np.unique(reading * terms + joined.term("read_as", 2, own_term))
-    save_blob(folder, "lexicon", [name.encode() for name in spelled.names])
-    save(folder, "lexicon_terms_ptr", offsets(np.bincount(pairs // terms, minlength=len(spelled.names))))
-    save(folder, "lexicon_terms", (pairs % terms).astype(np.int32))
-
-
-def _compile_forms(folder: Path, joined: Joined) -> None:
-    """How each term is written, and every word in Latin script as written: what typos are compared with."""
-    forms = names_of([each.forms for each in joined.articles])
-    own_term, own_form, count = joined.table("written", 3)
-    term, itself = joined.term("written", 3, own_term), own_form < 0
-    form = forms.number[(own_form + joined.shift("written", 12, forms.first))[~itself]]
-    other = _summed(term[~itself], form, count[~itself].astype(np.float64), len(forms.names))
-    same = np.bincount(term[itself], count[itself], len(joined.terms.names)).tolist()
-    written = [[(name, n)] if n else [] for name, n in zip(joined.terms.names, same, strict=True)]
-    for number, found, often in zip(
-        *(a.tolist() for a in (other.number, other.row, other.impact)), strict=True
+def _save_texts(made: _Making) -> None:
+    """What is shown: articles, and their sections as passages."""
+    former, articles = made.former, made.came.articles
+    for name, items in (
+        ("articles", [each.article for each in articles]),
+        ("article_ids", list(map(_id, articles))),
     ):
-        written[number].append((forms.names[found], often))
-    spelled: dict[str, int] = {}
-    for number, found in enumerate(written):
-        for text, _ in found:
-            # Wi-Fi as wifi
-            latin = _JOINTS.sub("", text).lower()
-            if latin.isascii() and latin.isalpha():
-                spelled[latin] = number
-    surfaces = [_surface(term, found) for term, found in zip(joined.terms.names, written, strict=True)]
-    save_blob(folder, "surfaces", [surface.encode() for surface in surfaces])
-    save_blob(folder, "spellings", [latin.encode() for latin in sorted(spelled)])
-    save(folder, "spelling_terms", np.array([spelled[latin] for latin in sorted(spelled)], np.int32))
+        save_blob(made.folder, name, made.splice.pick(former.items(name), items))
+    passages = [passage for each in articles for passage in each.passages]
+    starts = former.offsets("passages_ptr")
+    came = offsets([len(passage) for passage in passages])
+    data = made.splice.rows(
+        former.data("passages"),
+        starts[made.former_sections],
+        np.frombuffer(b"".join(passages), np.uint8),
+        came[made.came.section_offsets],
+    )
+    lengths = made.splice.rows(
+        np.diff(starts), made.former_sections, np.diff(came), made.came.section_offsets
+    )
+    save(made.folder, "passages_ptr", offsets(lengths))
+    (made.folder / "passages.blob").write_bytes(data.tobytes())
 
 
-_JOINTS = re.compile(r"[-_.+/&']")
+def _cards(made: _Making) -> list[Card]:
+    """With the new numbers of the terms in the titles."""
+    vocabulary, articles = made.vocabulary, made.came.articles
+    before = vocabulary.before.tolist()
+    old = [_decode_card(card) for card in made.former.items("cards")]
+    old = [replace(card, title_terms=tuple(before[term] for term in card.title_terms)) for card in old]
+    first = vocabulary.every.first[len(vocabulary.every.first) - len(articles) :]
+    number = vocabulary.final[vocabulary.every.number].tolist()
+    came = [
+        replace(each.card, title_terms=tuple(number[start + own] for own in each.card.title_terms))
+        for each, start in zip(articles, first, strict=True)
+    ]
+    return made.splice.pick(old, came)
 
 
-def _surface(term: str, written: list[tuple[str, int]]) -> str:
-    """The form that is written most, of those that are the term itself."""
-    if not written:
-        return term
-    same = [each for each in written if to_hiragana(each[0].lower()) == term]
-    if same:
-        return max(same, key=_often)[0]
-    # an inflected Japanese word is told by its dictionary form, a stemmed English one is not a word
-    return max(written, key=_often)[0].lower() if term.isascii() else term
-
-
-def _often(form: tuple[str, int]) -> tuple[int, str]:
-    """Among equals small letters go before capitals, kanji before kana."""
-    return form[1], form[0]
-
-
-def _compile_facets(folder: Path, joined: Joined) -> dict[str, list[str]]:
+def _compile_facets(folder: Path, cards: list[Card]) -> dict[str, list[str]]:
     """Write the values of each facet by article; return their names."""
-    cards = [each.card for each in joined.articles]
     names: dict[str, list[str]] = {}
     for facet in ("category", "tags", "products"):
         values = [(card.category,) if facet == "category" else getattr(card, facet) for card in cards]
@@ -293,11 +268,3 @@ def _compile_facets(folder: Path, joined: Joined) -> dict[str, list[str]]:
         save(folder, f"{facet}_ptr", offsets([len(some) for some in numbers]))
         save(folder, f"{facet}_values", np.array([n for some in numbers for n in some], np.int32))
     return names
-
-
-def _cards(joined: Joined) -> list[bytes]:
-    number, found = joined.terms.number, []
-    for each, first in zip(joined.articles, joined.terms.first, strict=True):
-        terms = tuple(int(number[first + own]) for own in each.card.title_terms)
-        found.append(_encode(msgspec.structs.replace(each.card, title_terms=terms)))
-    return found

@@ -92,12 +92,25 @@ def _add(writer: Any, article: Vectors) -> None:
         writer.add_document(key=article.key, ordinal=ordinal, **own, **terms)
 
 
-def read_vectors(folder: Path) -> list[Vectors]:
-    """Of all articles that were not deleted."""
+def read_vectors(folder: Path, keys: Collection[str]) -> list[Vectors]:
+    """Of the articles of these keys that are here, by key."""
     found = []
     with whoosh_index.open_dir(str(folder)).reader() as reader:
         for segment, _ in reader.leaf_readers():
-            if segment.has_column("vectors"):
+            numbers = [number for key in keys for number in _documents(segment, key)]
+            if numbers and segment.has_column("vectors"):
                 column = segment.column_reader("vectors")
-                found += [vectors.decode(own) for number in segment.all_doc_ids() if (own := column[number])]
-    return found
+                found += [vectors.decode(own) for number in numbers if (own := column[number])]
+    return sorted(found, key=lambda each: each.key)
+
+
+def _documents(segment: Any, key: str) -> list[int]:
+    """Numbers of a key's documents in one segment, those that were deleted left out."""
+    if ("key", key.encode()) not in segment:
+        return []
+    return list(segment.postings("key", key.encode()).all_ids())
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether nothing is held but what was deleted."""
+    return bool(whoosh_index.open_dir(str(folder)).doc_count() == 0)

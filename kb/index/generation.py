@@ -5,6 +5,7 @@
         manifest.json  site.json          checksums and versions · what serving needs besides the index
         <locale>/whoosh/                  the durable index
         <locale>/snapshot/                arrays compiled from it
+        <locale>/tables/                  counts that the next snapshot is made of
     var/index/agent/<folder>/             agents-only articles
         agents.json                       what else only agents may know of
         <locale>/whoosh/                  of agents-only articles
@@ -41,6 +42,10 @@ from kb.text.synonyms import Synonyms
 
 _FOLDER = re.compile(r"[0-9a-f]+-[0-9a-f]+(~\d+)?")
 """`<commit or digest of the tree>-<digest of the rest>`, and a number when one was made twice."""
+
+
+UNSERVED = ("whoosh", "tables")
+"""Folders that only builders read."""
 
 
 class FileSum(Struct, frozen=True, array_like=True):
@@ -112,7 +117,7 @@ def verify(var: Path, manifest: Manifest, durable: bool) -> None:
             inode = (status.st_dev, status.st_ino)
             if status.st_size != expected.size:
                 raise IndexDamaged(file, f"has {status.st_size} bytes, not {expected.size}")
-            if "/whoosh/" in name and not durable:
+            if not durable and name.split("/")[-2] in UNSERVED:
                 continue
             read[inode] = read.get(inode) or checksum(file)
         except OSError as error:

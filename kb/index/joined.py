@@ -1,4 +1,4 @@
-"""The term vectors of all articles as one: tables laid end to end, own numbers turned into the snapshot's."""
+"""The term vectors of several articles as one: tables end to end, own numbers turned into common ones."""
 
 from __future__ import annotations
 
@@ -18,36 +18,35 @@ Wide = npt.NDArray[np.int64]
 
 
 class Names(Struct, frozen=True):
-    """Strings of all articles, each once."""
+    """Strings of before and of some articles, each once."""
 
     names: list[str]
     """By bytes, as a binary search over the blob compares them."""
+    before: Wide
+    """Place in `names` of each string of before."""
     number: Wide
     """Place in `names` of each article's own strings, one article after the other."""
     first: list[int]
     """Where an article's own begin in `number`."""
 
 
-def names_of(lists: Sequence[tuple[str, ...]]) -> Names:
-    """The strings of a list an article, joined."""
-    seen: dict[str, int] = {}
+def names_of(before: Sequence[str], lists: Sequence[tuple[str, ...]]) -> Names:
+    """The strings of before (each once) and those of a list an article, joined."""
+    seen = {text: number for number, text in enumerate(before)}
     number = np.array([seen.setdefault(text, len(seen)) for own in lists for text in own], np.int64)
     names = sorted(seen, key=str.encode)
     place = np.empty(len(names), np.int64)
     place[[seen[name] for name in names]] = np.arange(len(names))
-    return Names(names, place[number], [0, *accumulate(map(len, lists))][:-1])
+    return Names(names, place[: len(before)], place[number], [0, *accumulate(map(len, lists))][:-1])
 
 
 class Joined:
-    """The vectors of all articles as one: numbers of terms and rows are those of the snapshot."""
+    """The vectors of some articles as one, in this order."""
 
     def __init__(self, articles: Sequence[Vectors]) -> None:
         self.articles = articles
         self.section_offsets = offsets([len(each.passages) for each in articles])
         self.question_offsets = offsets([len(each.asked_lengths) // 4 for each in articles])
-        self.sections = int(self.section_offsets[-1])
-        self.questions = int(self.question_offsets[-1])
-        self.terms = names_of([each.terms for each in articles])
 
     def table(self, name: str, columns: int) -> list[Wide]:
         """The columns of a table of all articles."""
@@ -60,14 +59,15 @@ class Joined:
         rows = [len(getattr(each, name)) // size for each in self.articles]
         return np.repeat(np.asarray(starts, np.int64)[: len(rows)], rows)
 
-    def term(self, name: str, columns: int, own: Wide) -> Wide:
-        """Numbers of terms from articles' own."""
-        found: Wide = self.terms.number[own + self.shift(name, 4 * columns, self.terms.first)]
+    def named(self, names: Names, name: str, columns: int, own: Wide) -> Wide:
+        """Common numbers of articles' own, which stand in a table; `names` ends with these articles."""
+        first = names.first[len(names.first) - len(self.articles) :]
+        found: Wide = names.number[own + self.shift(name, 4 * columns, first)]
         return found
 
     @cached_property
     def lengths(self) -> Wide:
-        """(F, sections): terms of each field."""
+        """(sections, F): terms of each field."""
         fields = len(schema.FIELDS)
-        parts = [np.frombuffer(each.lengths, np.int32).reshape(fields, -1) for each in self.articles]
-        return np.concatenate([np.zeros((fields, 0), np.int64), *parts], axis=1).astype(np.int64)
+        parts = [np.frombuffer(each.lengths, np.int32).reshape(fields, -1).T for each in self.articles]
+        return np.concatenate([np.zeros((0, fields), np.int64), *parts]).astype(np.int64)

@@ -7,6 +7,8 @@ from pathlib import Path
 from kb.model import Audience
 
 POINTER = "current"
+COMPILED = ("snapshot", "tables")
+"""Folders of a locale beside `whoosh`: what is served, and what only the next compiling reads."""
 
 
 def index_root(var: Path) -> Path:
@@ -20,7 +22,7 @@ def generation_folder(var: Path, folder: str, audience: Audience) -> Path:
 
 
 def locale_folder(var: Path, folder: str, audience: Audience, locale: str) -> Path:
-    """The index of one audience and locale: `whoosh/` and `snapshot/`."""
+    """The index of one audience and locale: `whoosh/`, `snapshot/` and `tables/`."""
     return generation_folder(var, folder, audience) / locale
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kb.index import durable, store
 from kb.index.compile import compile_snapshot
-from kb.index.layout import locale_folder
+from kb.index.layout import COMPILED, locale_folder
 from kb.index.vectors import Vectors, decode, encode, vectors_of
 from kb.model import Article, Audience
 from kb.processes import Helpers
@@ -24,27 +24,43 @@ class Work(Struct, frozen=True, kw_only=True):
 
     var: Path
     folder: str
+    before: str
+    """Folder of the generation that is continued; empty where this locale is new."""
     locale: str
     fresh: tuple[Article, ...]
     stale: frozenset[str]
     rewrite: bool
     """Make the public Whoosh folder anew: something in it is public no longer."""
 
+    def place(self, audience: Audience) -> Path:
+        return locale_folder(self.var, self.folder, audience, self.locale)
+
+    def former(self, audience: Audience) -> Path | None:
+        return locale_folder(self.var, self.before, audience, self.locale) if self.before else None
+
 
 def write_locale(work: Work) -> Iterator[None]:
     """All of one locale, in a process of its own; yields after each article."""
     yield from fill(work, map(vectors_of, work.fresh))
-    compile_locale(work.var, work.folder, work.locale)
 
 
 def fill(work: Work, articles: Iterator[Vectors]) -> Iterator[None]:
-    """Write the fresh articles, those of each audience into its own index; yields after each."""
+    """Write the fresh articles, those of each audience into its own index, and compile; yields after each."""
+    came: dict[Audience, list[Vectors]] = {}
     for audience in Audience:
         mine = sum(article.audience is audience for article in work.fresh)
-        here = locale_folder(work.var, work.folder, audience, work.locale) / "whoosh"
         rewrite = work.rewrite and audience is Audience.PUBLIC
-        for _ in durable.update(here, islice(articles, mine), work.stale, rewrite):
+        kept = came[audience] = []
+        whoosh = work.place(audience) / "whoosh"
+        for _ in durable.update(whoosh, _kept(islice(articles, mine), kept), work.stale, rewrite):
             yield
+    _compile(work, came)
+
+
+def _kept(articles: Iterator[Vectors], kept: list[Vectors]) -> Iterator[Vectors]:
+    for article in articles:
+        kept.append(article)
+        yield article
 
 
 def cut(articles: Sequence[Article], helpers: Helpers | None) -> Iterator[Vectors]:
@@ -61,16 +77,32 @@ def _encoded_vectors(article: Article) -> bytes:
     return encode(vectors_of(article))
 
 
-def compile_locale(var: Path, folder: str, locale: str) -> None:
+def _compile(work: Work, came: dict[Audience, list[Vectors]]) -> None:
     """The public snapshot, and the agents' over both indexes; one where agents have nothing of their own."""
-    public = durable.read_vectors(locale_folder(var, folder, Audience.PUBLIC, locale) / "whoosh")
-    agents = durable.read_vectors(locale_folder(var, folder, Audience.AGENT, locale) / "whoosh")
-    target = locale_folder(var, folder, Audience.PUBLIC, locale) / "snapshot"
-    both = locale_folder(var, folder, Audience.AGENT, locale) / "snapshot"
-    compile_snapshot(public, target, locale)
-    if agents:
-        compile_snapshot([*public, *agents], both, locale)
+    went = {audience: _went(work, audience) for audience in Audience}
+    public, both = work.place(Audience.PUBLIC), work.place(Audience.AGENT)
+    _continue(work, Audience.PUBLIC, went[Audience.PUBLIC], came[Audience.PUBLIC])
+    if durable.is_empty(both / "whoosh"):
+        _link(public, both)
     else:
-        store.link_all(target, both)
-    for made in (target, both):
-        made.chmod(0o700)
+        _continue(
+            work, Audience.AGENT, *([*each[Audience.PUBLIC], *each[Audience.AGENT]] for each in (went, came))
+        )
+
+
+def _went(work: Work, audience: Audience) -> list[Vectors]:
+    former = work.former(audience)
+    return durable.read_vectors(former / "whoosh", work.stale) if former else []
+
+
+def _continue(work: Work, audience: Audience, went: Sequence[Vectors], came: Sequence[Vectors]) -> None:
+    former, here = work.former(audience), work.place(audience)
+    if former and not went and not came:
+        _link(former, here)
+    else:
+        compile_snapshot(here, work.locale, former, went, came)
+
+
+def _link(source: Path, target: Path) -> None:
+    for part in COMPILED:
+        store.link_all(source / part, target / part)

@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from kb.index.blob import Blob, load, save, save_blob
+from kb.index.blob import Blob, load, offsets, save, save_blob
+from kb.index.former import Former
+from kb.index.splice import Splice
 from kb.model import Article, Kind
 from kb.text import english, japanese
 from kb.text.analyze import japanese_only
@@ -54,13 +56,36 @@ def entries_of(article: Article) -> Iterator[Entry]:
                 yield Entry(section.title, SuggestionKind.QUESTION, 0, section.anchor)
 
 
-def save_suggestions(folder: Path, articles: Sequence[tuple[tuple[Entry, ...], Keys]]) -> None:
-    """Write the table for the entries of each article and their keys, in the order of the snapshot."""
-    entries: list[Entry] = []
-    keys: list[tuple[bytes, int, int]] = []
-    for number, (own, own_keys) in enumerate(articles):
-        keys += [(key, len(entries) + entry, place) for key, entry, place in own_keys]
-        entries += [Entry(each.text, each.kind, number, each.anchor) for each in own]
+def save_suggestions(
+    folder: Path, former: Former, splice: Splice, came: Sequence[tuple[tuple[Entry, ...], Keys]]
+) -> None:
+    """Write the table; `came`: entries and keys of each article that is added."""
+    old = [_decode(item) for item in former.items("suggest_entries")]
+    articles = np.array([entry.article for entry in old], np.int64)
+    starts = np.searchsorted(articles, np.arange(len(former.offsets("article_sections"))))
+    added = offsets([len(entries) for entries, _ in came])
+    places = offsets(splice.lengths(starts, added))
+    moved, numbers = (each.tolist() for each in splice.moved(starts, places, added))
+    entries: list[Entry] = [Entry("", SuggestionKind.TITLE, 0, "")] * int(places[-1])
+    for entry, number in zip(
+        [*old, *(each for own, _ in came for each in own)], [*moved, *numbers], strict=True
+    ):
+        if number >= 0:
+            entries[number] = entry
+    owners = np.repeat(np.arange(len(splice)), np.diff(places)).tolist()
+    entries = [Entry(e.text, e.kind, owner, e.anchor) for e, owner in zip(entries, owners, strict=True)]
+    before = zip(
+        former.items("suggest_keys"),
+        former.array("suggest_entry").tolist(),
+        former.array("suggest_place").tolist(),
+        strict=True,
+    )
+    keys = [(key, moved[entry], place) for key, entry, place in before if moved[entry] >= 0]
+    keys += [
+        (key, numbers[start + entry], place)
+        for (_, own), start in zip(came, added.tolist(), strict=False)
+        for key, entry, place in own
+    ]
     keys.sort()
     save_blob(folder, "suggest_keys", [key for key, _, _ in keys])
     save(folder, "suggest_entry", np.array([number for _, number, _ in keys], np.int32))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.index.blob import Blob, load, offsets, save, save_blob
-from kb.index.compile import bm25, quantised
+from kb.index.impacts import bm25, quantised
 from kb.index.records import field_tokens, records_of
 from kb.index.schema import FIELDS
 from kb.index.snapshot import Snapshot

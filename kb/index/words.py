@@ -1,0 +1,196 @@
+"""Which terms and readings there are, how each is written, and which terms a reading stands for.
+
+All of it is counted, so that what an article brought in is taken out with it: `merge` adds the counts of
+articles that came and takes off those of articles that went.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from kb.index.blob import offsets, save, save_blob
+from kb.index.former import Former
+from kb.index.joined import Joined, Names, Wide, names_of
+from kb.index.vectors import Vectors
+from kb.text.kana import to_hiragana
+
+
+class Vocabulary(Struct, frozen=True):
+    """The terms of a snapshot."""
+
+    names: list[str]
+    before: Wide
+    """New number of each term of before; -1 when it is no more."""
+    every: Names
+    """Those of before, of articles that went and of articles that came."""
+    final: Wide
+    """New number of each of `every`."""
+
+    def of(self, joined: Joined, name: str, columns: int, own: Wide) -> Wide:
+        """New numbers of the terms in a table of the articles that came."""
+        found: Wide = self.final[joined.named(self.every, name, columns, own)]
+        return found
+
+
+class _Delta(Struct, frozen=True):
+    """Articles that went, then articles that came."""
+
+    joined: Joined
+    signs: list[int]
+
+    def table(self, name: str, columns: int) -> tuple[list[Wide], Wide]:
+        """Columns, and +1 or -1 for each row."""
+        return self.joined.table(name, columns), self.joined.shift(name, 4 * columns, self.signs)
+
+
+def compile_vocabulary(
+    folder: Path, tables: Path, former: Former, went: Sequence[Vectors], came: Sequence[Vectors]
+) -> Vocabulary:
+    """Write terms, forms and readings."""
+    articles = [*went, *came]
+    delta = _Delta(Joined(articles), [-1] * len(went) + [1] * len(came))
+    every = names_of(former.texts("terms"), [each.terms for each in articles])
+    forms = names_of(former.texts("forms"), [each.forms for each in articles])
+    term, form, count = _written(former, delta, every, forms)
+    # every term of an article is written somewhere in it
+    names, final = _alive(every.names, term)
+    vocabulary = Vocabulary(names, final[every.before], every, final)
+    other = form >= 0
+    written, form_final = _alive(forms.names, form[other])
+    term, form[other] = final[term], form_final[form[other]]
+    save_blob(folder, "terms", [each.encode() for each in names])
+    save_blob(tables, "forms", [each.encode() for each in written])
+    for name, array in (("term", term), ("form", form), ("count", count)):
+        save(tables, f"written_{name}", array.astype(np.int32))
+    touched = np.zeros(len(every.names), bool)
+    touched[every.number] = True
+    again = np.unique(final[np.flatnonzero(touched & (final >= 0))])
+    pairs = _Written(names, written, term, form, count)
+    _save_surfaces(folder, former, vocabulary, pairs, again)
+    _save_spellings(folder, pairs)
+    _compile_lexicon(folder, tables, former, delta, vocabulary)
+    return vocabulary
+
+
+def _counted(keys: Sequence[Wide], counts: Sequence[Wide]) -> tuple[Wide, Wide]:
+    """Keys in order, each once, with the sum of its counts; those whose sum is 0 left out."""
+    key, which = np.unique(np.concatenate(keys), return_inverse=True)
+    count = np.bincount(which, np.concatenate(counts), len(key)).astype(np.int64)
+    return key[count > 0], count[count > 0]
+
+
+def _alive(names: list[str], numbers: Wide) -> tuple[list[str], Wide]:
+    """Those names whose number occurs, and the new number of each, -1 for the others."""
+    alive = np.zeros(len(names), bool)
+    alive[numbers] = True
+    kept = [names[number] for number in np.flatnonzero(alive).tolist()]
+    return kept, np.where(alive, np.cumsum(alive) - 1, -1)
+
+
+# ---------------------------------------------------------------- forms
+
+
+class _Written(Struct, frozen=True):
+    """How often each term is written how: `form` is -1 for the term itself; ordered by term, then form."""
+
+    terms: list[str]
+    forms: list[str]
+    term: Wide
+    form: Wide
+    count: Wide
+
+    def text(self, place: int) -> str:
+        form = int(self.form[place])
+        return self.forms[form] if form >= 0 else self.terms[int(self.term[place])]
+
+
+def _written(former: Former, delta: _Delta, every: Names, forms: Names) -> tuple[Wide, Wide, Wide]:
+    """Term, form, count, in the numbers of `every` and `forms`."""
+    wide = len(forms.names) + 1
+    old = former.array("written_form").astype(np.int64)
+    old[old >= 0] = forms.before[old[old >= 0]]
+    (own_term, own_form, count), sign = delta.table("written", 3)
+    form = np.full(len(own_form), -1, np.int64)
+    other = own_form >= 0
+    form[other] = forms.number[(own_form + delta.joined.shift("written", 12, forms.first))[other]]
+    term = delta.joined.named(every, "written", 3, own_term)
+    keys = [every.before[former.array("written_term")] * wide + old + 1, term * wide + form + 1]
+    key, total = _counted(keys, [former.array("written_count"), sign * count])
+    return key // wide, key % wide - 1, total
+
+
+def _save_surfaces(
+    folder: Path, former: Former, vocabulary: Vocabulary, pairs: _Written, again: Wide
+) -> None:
+    """The form that stands for each term, chosen anew where something changed."""
+    surfaces = [b""] * len(vocabulary.names)
+    for number, surface in zip(vocabulary.before.tolist(), former.items("surfaces"), strict=True):
+        if number >= 0:
+            surfaces[number] = surface
+    first = np.searchsorted(pairs.term, again).tolist()
+    end = np.searchsorted(pairs.term, again, side="right").tolist()
+    for number, start, stop in zip(again.tolist(), first, end, strict=True):
+        found = [(pairs.text(place), int(pairs.count[place])) for place in range(start, stop)]
+        surfaces[number] = _surface(vocabulary.names[number], found).encode()
+    save_blob(folder, "surfaces", surfaces)
+
+
+def _save_spellings(folder: Path, pairs: _Written) -> None:
+    """Every word in Latin script as it is written, with its term: what typos are compared with."""
+    spelled: dict[str, int] = {}
+    forms = [form if form.isascii() else "" for form in pairs.forms]
+    for number, form in zip(pairs.term.tolist(), pairs.form.tolist(), strict=True):
+        text = forms[form] if form >= 0 else pairs.terms[number]
+        if text.isascii():
+            # Wi-Fi as wifi
+            latin = text.lower() if text.isalpha() else _JOINTS.sub("", text).lower()
+            if latin.isalpha():
+                spelled[latin] = number
+    save_blob(folder, "spellings", [latin.encode() for latin in sorted(spelled)])
+    save(folder, "spelling_terms", np.array([spelled[latin] for latin in sorted(spelled)], np.int32))
+
+
+_JOINTS = re.compile(r"[-_.+/&']")
+
+
+def _surface(term: str, written: list[tuple[str, int]]) -> str:
+    """The form that is written most, of those that are the term itself."""
+    same = [each for each in written if to_hiragana(each[0].lower()) == term]
+    if same:
+        return max(same, key=_often)[0]
+    # an inflected Japanese word is told by its dictionary form, a stemmed English one is not a word
+    return max(written, key=_often)[0].lower() if term.isascii() else term
+
+
+def _often(form: tuple[str, int]) -> tuple[int, str]:
+    """Among equals small letters go before capitals, kanji before kana."""
+    return form[1], form[0]
+
+
+# ---------------------------------------------------------------- readings
+
+
+def _compile_lexicon(
+    folder: Path, tables: Path, former: Former, delta: _Delta, vocabulary: Vocabulary
+) -> None:
+    """Which terms a kana spelling may stand for: かいやく → 解約. Counted is in how many articles."""
+    readings = [each.readings for each in delta.joined.articles]
+    every, wide = names_of(former.texts("lexicon"), readings), len(vocabulary.final)
+    old = np.repeat(every.before, np.diff(former.offsets("lexicon_terms_ptr")))
+    (own_reading, own_term), sign = delta.table("read_as", 2)
+    reading = delta.joined.named(every, "read_as", 2, own_reading)
+    term = delta.joined.named(vocabulary.every, "read_as", 2, own_term)
+    keys = [old * wide + vocabulary.every.before[former.array("lexicon_terms")], reading * wide + term]
+    key, count = _counted(keys, [former.array("lexicon_count"), sign])
+    names, final = _alive(every.names, key // max(wide, 1))
+    save_blob(folder, "lexicon", [name.encode() for name in names])
+    counts: npt.NDArray[np.int64] = np.bincount(final[key // max(wide, 1)], minlength=len(names))
+    save(folder, "lexicon_terms_ptr", offsets(counts))
+    save(folder, "lexicon_terms", vocabulary.final[key % max(wide, 1)].astype(np.int32))
+    save(tables, "lexicon_count", count.astype(np.int32))
