@@ -42,18 +42,21 @@ ask() { # KIND CONNECTIONS SECONDS [PAUSE]
     before=$(spent "$server")
     wrk -t2 -c"$2" -d"$3s" -s "$ask" "http://127.0.0.1:$at" -- "$here/$1" ${4:-} > "$here/out"
     awk -v k="$1" -v t="$(($(spent "$server") - before))" '/^asked/ {
-        printf "%-12s %6d a second, p50 %6.2f ms, p99 %6.2f ms, cpu %5.0f us%s\n",
-            k, $4, $6, $8, t * 10000 / $2, $10 ? ", WRONG " $10 : ""}' "$here/out" | tee -a "$here/all"
+        printf "%-12s %6d a second, p50 %6.2f ms, p99 %6.2f ms, cpu %5.0f us%s%s\n", k, $4, $6, $8, t * 10000 / $2,
+            $10 ? ", WRONG " $10 : "", $12 ? ", over 2 s " $12 : ""}' "$here/out" | tee -a "$here/all"
 }
 kinds=${KINDS:-hello search search-one suggest article home}
 for kind in $kinds; do ask "$kind" 8 1 > /dev/null; done
 : > "$here/all"
 for round in $(seq "${ROUNDS:-3}"); do for kind in $kinds; do ask "$kind" 8 "${SECONDS_EACH:-5}"; done; done
 mv "$here/all" "$here/full"
-echo "medians, and share of the constant body:"
+echo "medians: a second and us of the workers, with shares of the constant body:"
 for kind in $kinds; do
-    grep "^$kind " "$here/full" | sort -n -k2 | awk -v n="${ROUNDS:-3}" 'NR == int((n + 1) / 2) {print $1, $2}'
-done | awk '$1 == "hello" {h = $2} {printf "%-12s %6d a second %4.0f %%\n", $1, $2, 100 * $2 / h; print > "'"$here"'/rates"}'
+    grep "^$kind " "$here/full" | sort -n -k2 | awk -v n="${ROUNDS:-3}" 'NR == int((n + 1) / 2) {printf "%s %d ", $1, $2}'
+    grep "^$kind " "$here/full" | awk '{print $11}' | sort -n | awk -v n="${ROUNDS:-3}" 'NR == int((n + 1) / 2)'
+done | awk '$1 == "hello" {h = $2; c = $3} {
+    printf "%-12s %6d a second %4.0f %%, cpu %5d us %4.0f %%\n", $1, $2, 100 * $2 / h, $3, 100 * c / $3
+    print $1, $2 > "'"$here"'/rates"}'
 echo "half load:"
 while read -r kind rate; do ask "$kind" 32 "${SECONDS_EACH:-5}" $((64000 / rate)); done < "$here/rates"
 for each in $(pgrep -P "$kb"); do

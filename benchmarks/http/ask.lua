@@ -29,7 +29,7 @@ end
 
 function done(summary, latency)
    local wrong = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write
-      + summary.errors.timeout
-   io.write(string.format("asked %d rate %.0f p50 %.2f p99 %.2f wrong %d\n", summary.requests,
-      summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000, wrong))
+   io.write(string.format("asked %d rate %.0f p50 %.2f p99 %.2f wrong %d late %d\n", summary.requests,
+      summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000, wrong,
+      summary.errors.timeout))
 end

@@ -1,6 +1,6 @@
 """From a request to the store without anybody waiting: queue → file → database. Called by `kb.web.recording`.
 
-`put` appends to a queue and returns. One thread moves the queue into a file within a millisecond or so,
+`put` appends to a queue and returns. One thread moves the queue into a file within some milliseconds,
 another moves the file into the store in batches and deletes what the store has committed. A store that is
 down, locked, full or broken leaves the facts in the file; since a fact is stored once however often it is
 delivered, a process that dies anywhere in between loses only what stood in the queue or was being written.
@@ -44,6 +44,8 @@ class Bounds(Struct, frozen=True, kw_only=True):
     """Bytes of a file; after a crash at most so much is delivered again."""
     batch: int = 500_000
     """Bytes of one transaction."""
+    gather: float = 0.005
+    """Seconds between two writes: a fact that comes alone is written at once, under load some share one."""
     linger: float = 0.2
     """Seconds to wait for company, so that a commit serves many facts."""
     first_wait: float = 0.5
@@ -166,6 +168,7 @@ class Spool:
                         return  # `close` counts them
                     self._changed.wait_for(lambda: self._stopping, self._bounds.first_wait)
                 self._changed.notify_all()
+            self._end.wait(self._bounds.gather)
 
     def _write(self, facts: list[AnyFact]) -> bool:
         """Append to the file; False when the disk does not take it."""

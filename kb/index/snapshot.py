@@ -27,8 +27,8 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 T = TypeVar("T")
 
-CARDS, HEADINGS = 4096, 16_384
-"""How many are kept in memory when they were shown once: 4 MB each at most."""
+CARDS, HEADINGS = 4096, 8192
+"""How many are kept in memory when they were shown once: 3 MB and 1 MB."""
 
 
 class Card(Struct, frozen=True, array_like=True):

@@ -26,6 +26,8 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _INTEGER = re.compile(r"-?[0-9]+")
 _HUGE = 10**9
 """Larger numbers are as good as this one: no site has so many articles."""
+_REMEMBERED_LENGTH = 500
+"""Characters of a query string that is remembered; a thousand take less than a megabyte."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -35,6 +37,12 @@ def read(query_string: str, kind: type[P]) -> P:
     A field called `q` or `query` is cleaned as one. Raises BadParameter for what is missing, given twice,
     not UTF-8, or outside the bounds that the type declares.
     """
+    # values are frozen, so what was read once may be given again; a failure is not remembered
+    remember = len(query_string) <= _REMEMBERED_LENGTH
+    return _remembered(query_string, kind) if remember else _read(query_string, kind)
+
+
+def _read(query_string: str, kind: type[P]) -> P:
     given = _pairs(query_string)
     values: dict[str, Any] = {}
     for name, (is_number, required) in _fields(kind).items():
@@ -53,6 +61,9 @@ def read(query_string: str, kind: type[P]) -> P:
             _integer(name, text) if is_number else clean_query(text, name) if is_query else _plain(name, text)
         )
     return _converted(values, kind)
+
+
+_remembered = lru_cache(maxsize=1000)(_read)
 
 
 def _pairs(query_string: str) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -162,4 +163,9 @@ def _param(req: falcon.Request, name: str, pattern: re.Pattern[str]) -> str:
 
 
 def _scrubbed(parts: Parts, text: str) -> str:
-    return scrub(text, shapes=parts.settings.order_shapes)
+    return _scrubbed_query(text, parts.settings.order_shapes) if text else ""
+
+
+@lru_cache(maxsize=1000)
+def _scrubbed_query(text: str, shapes: tuple[str, ...]) -> str:
+    return scrub(text, shapes=shapes)

@@ -20,8 +20,8 @@ from kb.search import Results
 from kb.web.answers import encode
 from kb.web.shapes import SearchAnswer
 
-MOST_BYTES = 4_000_000
-"""Of one kind of answer in one process: some 400 pages of results, or 200 articles."""
+MOST_BYTES = 2_000_000
+"""Of one kind of answer in one process: some 150 pages of results, or 100 articles."""
 
 T = TypeVar("T")
 
