@@ -53,7 +53,7 @@ mv "$here/all" "$here/full"
 echo "medians: a second and us of the workers, with shares of the constant body:"
 for kind in $kinds; do
     grep "^$kind " "$here/full" | sort -n -k2 | awk -v n="${ROUNDS:-3}" 'NR == int((n + 1) / 2) {printf "%s %d ", $1, $2}'
-    grep "^$kind " "$here/full" | awk '{print $11}' | sort -n | awk -v n="${ROUNDS:-3}" 'NR == int((n + 1) / 2)'
+    grep "^$kind " "$here/full" | awk '{print $12}' | sort -n | awk -v n="${ROUNDS:-3}" 'NR == int((n + 1) / 2)'
 done | awk '$1 == "hello" {h = $2; c = $3} {
     printf "%-12s %6d a second %4.0f %%, cpu %5d us %4.0f %%\n", $1, $2, 100 * $2 / h, $3, 100 * c / $3
     print $1, $2 > "'"$here"'/rates"}'
