@@ -221,7 +221,7 @@ def test_a_recorder_that_fails_spoils_no_answer(recorded, monkeypatch):
     def broken(*_: object) -> str:
         raise RuntimeError("bug")
 
-    monkeypatch.setattr(recording, "scrub", broken)
+    monkeypatch.setattr(recording, "_scrubbed", broken)
     assert recorded.browser().get(SEARCH, params={"q": "返金"}).status_code == 200
     monkeypatch.undo()
     assert recorded.facts() == []
