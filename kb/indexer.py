@@ -31,7 +31,7 @@ from kb.content.redirects import declared
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.index import durable, kept, store
 from kb.index import generation as generations
-from kb.index.changes import Changes, compare, gone_of, indexable, name_of, next_change_of
+from kb.index.changes import Changes, compare, gone_of, indexable, name_of, next_change_of, versions_of
 from kb.index.generation import Generation
 from kb.index.layout import COMPILED, locale_folder
 from kb.index.locales import Work, cut, fill, write_locale
@@ -193,7 +193,7 @@ def _job(tree: Tree, var: Path, past: Past, previous: Generation | None, progres
         wanted=wanted,
         left_out=left_out,
         locales=tuple(sorted({*tree.site.locales, *(article.locale for article in wanted)})),
-        changes=compare(wanted, previous),
+        changes=compare(wanted, versions_of(var, previous) if previous else {}),
         media=media,
         past=past,
         next_change=following,
@@ -256,8 +256,7 @@ def _make(job: Job, processes: int) -> None:
         store.remove(job.var, job.folder)
         _write(job, processes=1)
     _smoke(job)
-    previous = job.previous.manifest if job.previous else None
-    store.seal(job.var, job.folder, job.name, job.tree.commit, previous)
+    store.seal(job.var, job.folder, job.name, job.tree.commit)
 
 
 # ---------------------------------------------------------------- previous

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from msgspec import Struct
 
+from kb.index.former import Former
 from kb.index.generation import Generation
+from kb.index.layout import locale_folder
 from kb.index.schema import fingerprint
 from kb.index.state import Media
+from kb.index.vectors import is_public, version_of
 from kb.model import Article, Audience, Past, Status, Tree
 
 
@@ -53,31 +57,34 @@ def indexable(tree: Tree, now: datetime) -> tuple[list[Article], dict[str, int]]
     return wanted, left_out
 
 
-def compare(wanted: Sequence[Article], previous: Generation | None) -> Changes:
-    """How the wanted articles differ; everything is fresh without a previous generation."""
-    old = {article.key: article for article in previous.articles()} if previous else {}
+def compare(wanted: Sequence[Article], before: Mapping[str, bytes]) -> Changes:
+    """How the wanted articles differ from those of before, given by key with their version."""
     new = {article.key: article for article in wanted}
-    public = {key for key, article in old.items() if article.audience is Audience.PUBLIC}
+    public = {key for key, version in before.items() if is_public(version)}
     still = {key for key, article in new.items() if article.audience is Audience.PUBLIC}
-    fresh = [
-        article
-        for article in wanted
-        if article.key not in old or _version(old[article.key]) != _version(article)
-    ]
+    fresh = [article for article in wanted if before.get(article.key) != version_of(article)]
     return Changes(
         fresh=tuple(sorted(fresh, key=_place)),
-        gone=frozenset(old.keys() - new.keys()),
+        gone=frozenset(before.keys() - new.keys()),
         withdrawn=frozenset(key.partition("/")[0] for key in public - still),
     )
+
+
+def versions_of(var: Path, generation: Generation) -> dict[str, bytes]:
+    """Version of every article of a generation, by key."""
+    found: dict[str, bytes] = {}
+    for locale in generation.locales:
+        former = Former(locale_folder(var, generation.folder, Audience.AGENT, locale))
+        ids = map(bytes.decode, former.items("article_ids"))
+        found |= {
+            f"{locale}/{each}": version for each, version in zip(ids, former.items("versions"), strict=True)
+        }
+    return found
 
 
 def _place(article: Article) -> tuple[int, str, str]:
     """The index that an article is written to, and its key: `en/b` comes before `en-GB/a`."""
     return list(Audience).index(article.audience), article.locale, article.key
-
-
-def _version(article: Article) -> tuple[Audience, str]:
-    return article.audience, article.digest
 
 
 def name_of(

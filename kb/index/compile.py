@@ -226,6 +226,8 @@ def _save_texts(made: _Making) -> None:
         ("article_ids", list(map(_id, articles))),
     ):
         save_blob(made.folder, name, made.splice.pick(former.items(name), items))
+    versions = made.splice.pick(former.items("versions"), [each.version for each in articles])
+    save_blob(made.tables, "versions", versions)
     passages = [passage for each in articles for passage in each.passages]
     starts = former.offsets("passages_ptr")
     came = offsets([len(passage) for passage in passages])

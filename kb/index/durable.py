@@ -7,11 +7,14 @@ compiled.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from whoosh import columns, fields, formats, scoring
 from whoosh import index as whoosh_index
+from whoosh.reading import SegmentReader
 
 from kb.index import vectors
 from kb.index.schema import FIELDS, K1, idf
@@ -19,7 +22,11 @@ from kb.index.store import link_all
 from kb.index.vectors import Vectors, terms_by_field
 
 MERGE_SEGMENTS = 8
-"""Segments from which an update merges them: each costs a reader some milliseconds."""
+"""So many segments of like size become one: each costs a reader some milliseconds."""
+_TIERS = (8, 64, 512)
+"""Sections up to which segments are of like size; larger ones are merged no more, as that takes seconds."""
+SEGMENT = 1000
+"""Sections from which a first index begins another segment: one is made anew in 1.5 s, memory is spared."""
 _MEMORY_MB = 256
 
 
@@ -62,7 +69,7 @@ def update(
 ) -> Iterator[str]:
     """Delete the articles of the keys `stale`, add `articles`; yields each key that was written.
 
-    Whoosh only marks documents as deleted, their stored fields stay in its segments. `rewrite` makes all
+    Whoosh only marks documents as deleted, their stored fields stay in its segments. `rewrite` makes those
     segments anew, so that no byte remains of what was deleted now or earlier.
     """
     index = whoosh_index.open_dir(str(folder))
@@ -72,18 +79,41 @@ def update(
     first = next(fresh, None)
     if first is None and not old and not rewrite:
         return
-    writer = index.writer(limitmb=_MEMORY_MB)
-    try:
-        for key in old:
-            writer.delete_by_term("key", key)
-        while first is not None:
-            _add(writer, first)
-            yield first.key
-            first = next(fresh, None)
-    except BaseException:
-        writer.cancel()
-        raise
-    writer.commit(merge=False, optimize=rewrite or len(index._segments()) >= MERGE_SEGMENTS)
+    while True:
+        writer = index.writer(limitmb=_MEMORY_MB)
+        try:
+            for key in old:
+                writer.delete_by_term("key", key)
+            while first is not None and writer.doc_count() < SEGMENT:
+                _add(writer, first)
+                yield first.key
+                first = next(fresh, None)
+        except BaseException:
+            writer.cancel()
+            raise
+        writer.commit(mergetype=partial(_merge, rewrite))
+        if first is None:
+            return
+        old, rewrite = [], False
+
+
+def _merge(rewrite: bool, writer: Any, segments: list[Any]) -> list[Any]:
+    """Whoosh's call at a commit: the segments that stay; what the others hold becomes part of the new one."""
+    chosen = [each for each in segments if _worn(each) or (rewrite and each.has_deletions())]
+    for least, most in pairwise((0, *_TIERS)):
+        if sum(least < each.doc_count_all() <= most for each in segments) >= MERGE_SEGMENTS:
+            chosen += [each for each in segments if each.doc_count_all() <= most]
+    for segment in segments:
+        if segment in chosen:
+            reader = SegmentReader(writer.storage, writer.schema, segment)
+            writer.add_reader(reader)
+            reader.close()
+    return [each for each in segments if each not in chosen]
+
+
+def _worn(segment: Any) -> bool:
+    """Whether most of it is deleted."""
+    return bool(2 * segment.deleted_count() > segment.doc_count_all())
 
 
 def _add(writer: Any, article: Vectors) -> None:

@@ -15,6 +15,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -29,6 +30,9 @@ from kb.index.generation import Manifest
 from kb.index.schema import fingerprint
 from kb.index.state import Media, MediaEntry, read_state
 from kb.model import Audience
+
+SYNC_THREADS = 8
+"""A disk that is told to write many files at once takes hardly longer than for the largest."""
 
 KEEP_SECONDS = 60
 """Generations that were live so lately are kept: somebody may be about to open one."""
@@ -121,15 +125,18 @@ def is_live(var: Path, folder: str) -> bool:
 # ---------------------------------------------------------------- seal, switch
 
 
-def seal(var: Path, folder: str, name: str, commit: str, previous: Manifest | None) -> None:
-    """Bring a generation to the disk whole, with its manifest; what `previous` shares was checked there."""
+def seal(var: Path, folder: str, name: str, commit: str) -> None:
+    """Bring a generation to the disk whole, with its manifest; what it shares was checked in this process."""
     root = layout.index_root(var)
-    known = {_inode(root / path): found for path, found in previous.files.items()} if previous else {}
     places = [layout.generation_folder(var, folder, audience) for audience in Audience]
     files = sorted(path for place in places for path in place.rglob("*") if path.is_file())
-    sums = {
-        str(file.relative_to(root)): known.get(_inode(file)) or generations.checksum(file) for file in files
-    }
+    with ThreadPoolExecutor(SYNC_THREADS) as pool:
+        synced = [pool.submit(_sync, path) for path in files]
+        sums = dict(
+            zip([str(file.relative_to(root)) for file in files], generations.sums_of(files), strict=True)
+        )
+        for each in synced:
+            each.result()
     manifest = Manifest(
         generation=name, fingerprint=fingerprint(), created=datetime.now(UTC), commit=commit, files=sums
     )
@@ -137,7 +144,7 @@ def seal(var: Path, folder: str, name: str, commit: str, previous: Manifest | No
     file = layout.manifest_file(var, folder)
     file.write_bytes(msgspec.json.encode(signed))
     inner = [path for place in places for path in place.rglob("*") if path.is_dir()]
-    for path in [*files, file, *inner, *places, *(place.parent for place in places), root]:
+    for path in [file, *inner, *places, *(place.parent for place in places), root]:
         _sync(path)
 
 
@@ -149,11 +156,6 @@ def switch(var: Path, folder: str) -> None:
     _sync(beside)
     beside.replace(root / layout.POINTER)
     _sync(root)
-
-
-def _inode(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_dev, status.st_ino
 
 
 def _sync(path: Path) -> None:

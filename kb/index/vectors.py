@@ -19,7 +19,7 @@ from kb.index import grams, schema
 from kb.index.records import Analysed, field_tokens, headings_texts, labels_text, records_of
 from kb.index.snapshot import Card, Passage
 from kb.index.suggestions import Entry, entries_of, keys_of
-from kb.model import Article
+from kb.model import Article, Audience
 from kb.text.analyze import Analysis, Token
 from kb.text.normalize import fold
 
@@ -35,6 +35,8 @@ class Vectors(Struct, frozen=True, array_like=True):
     key: str
     article: Raw
     """The `Article` in MessagePack."""
+    version: bytes
+    """Changes when the article has to be indexed anew."""
     card: Card
     """Its `title_terms` are numbers into `terms`."""
     passages: tuple[bytes, ...]
@@ -81,6 +83,7 @@ def vectors_of(article: Article) -> Vectors:
     return Vectors(
         key=article.key,
         article=Raw(schema.encode(article)),
+        version=version_of(article),
         card=_card(article, record.title.tokens, numbers),
         passages=tuple(schema.encode(Passage(s.anchor, s.heading, s.text)) for s in sections),
         terms=tuple(numbers),
@@ -98,6 +101,16 @@ def vectors_of(article: Article) -> Vectors:
         entries=entries,
         keys=tuple(keys),
     )
+
+
+def version_of(article: Article) -> bytes:
+    """Differs where an article has to be indexed anew."""
+    return f"{article.audience} {article.digest}".encode()
+
+
+def is_public(version: bytes) -> bool:
+    """Of a `version_of`."""
+    return version.startswith(Audience.PUBLIC.encode())
 
 
 encode = msgspec.msgpack.Encoder().encode

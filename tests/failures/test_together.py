@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -15,8 +18,8 @@ import pytest
 from trees import SHOP, folders, found, index, live, write
 
 from kb.errors import IndexDamaged, IndexLocked
-from kb.index.generation import LiveIndex, live_folder
-from kb.index.layout import generation_folder, index_root
+from kb.index.generation import PATIENCE, LiveIndex, live_folder
+from kb.index.layout import generation_folder, index_root, manifest_file
 from kb.model import Audience
 
 SWITCHES = 20
@@ -68,16 +71,21 @@ def build_numbers(root: Path, var: Path, said: Connection) -> None:
         said.send((number, len(folders(var))))
 
 
-def test_threads_that_search_while_generations_switch_see_each_at_their_next_call(tmp_path: Path) -> None:
+def test_threads_that_search_while_generations_switch_see_each_within_a_second(tmp_path: Path) -> None:
     root, var = write(tmp_path / "articles", SHOP), tmp_path / "var"
     numbered(root, 0)
     index(root, var)
     following = LiveIndex(var)
     live_number, wrong, searches = 0, [], [0] * THREADS
+    switched: list[float] = []
+
+    def surely() -> int:
+        """What was live long enough ago that nobody goes on with an older one."""
+        return sum(time.monotonic() - when > PATIENCE + 0.5 for when in list(switched))
 
     def work(thread: int) -> None:
         while live_number < SWITCHES and not wrong:
-            before = live_number
+            before = surely() if thread else live_number
             try:
                 # one of them opens whatever is live each time, though each generation removes the one before
                 seen = number_of(following if thread else LiveIndex(var))
@@ -98,6 +106,7 @@ def test_threads_that_search_while_generations_switch_see_each_at_their_next_cal
     left = []
     while live_number < SWITCHES:
         live_number, folders_left = said.recv()
+        switched.append(time.monotonic())
         left.append(folders_left)
     for thread in (*threads, builder):
         thread.join()
@@ -105,6 +114,36 @@ def test_threads_that_search_while_generations_switch_see_each_at_their_next_cal
     assert min(searches) > 0
     assert number_of(following) == SWITCHES
     assert set(left) == {2}  # it, and the very first, which shows nothing that it does not
+
+
+def test_while_one_thread_opens_a_new_generation_others_are_answered_for_a_while_and_then_wait(
+    tmp_path: Path,
+) -> None:
+    """The manifest becomes a pipe, so that opening takes as long as nobody writes it."""
+    root, var = write(tmp_path / "articles", SHOP), tmp_path / "var"
+    index(root, var)
+    following = LiveIndex(var)
+    old = following.current().folder
+    write(root, {"en/shipping.md": "# Shipping\n\nBy balloon.\n"})
+    index(root, var)
+    file = manifest_file(var, live_folder(var))
+    written = file.read_bytes()
+    file.unlink()
+    os.mkfifo(file)
+    with ThreadPoolExecutor(2) as others:
+        opens = others.submit(following.current)
+        with file.open("wb") as pipe:  # opens when the reader does
+            began = time.monotonic()
+            seen = following.current().folder
+            assert (seen, time.monotonic() - began < PATIENCE / 2) == (old, True)
+            time.sleep(PATIENCE)
+            waits = others.submit(following.current)
+            time.sleep(0.1)
+            assert not opens.done()
+            assert not waits.done()
+            pipe.write(written)
+        assert opens.result() is waits.result() is following.current()
+        assert opens.result().folder == live_folder(var) != old
 
 
 def test_a_reader_keeps_what_it_has_open_when_the_folder_is_removed(tmp_path: Path) -> None:
