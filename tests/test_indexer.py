@@ -317,6 +317,24 @@ def test_of_an_article_that_is_public_no_more_no_byte_remains_below_the_public_i
     assert len(found(live(var), "en", "quagga", AGENT)) == (withdraw not in (draft, archived, deleted))
 
 
+def test_what_is_withdrawn_is_taken_out_of_its_own_segment_alone(
+    root: Path, var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "SEGMENT", 4)
+    index(write(root, {f"en/bird{n}.md": f"# Bird {n}\n\nIt sings {n}.\n" for n in range(12)}), var)
+
+    def segments() -> set[int]:
+        folder = locale_folder(var, live(var).folder, PUBLIC, "en") / "whoosh"
+        assert not any(each.has_deletions() for each in whoosh_index.open_dir(str(folder))._segments())
+        return {file.stat().st_ino for file in folder.glob("*.seg")}
+
+    before = segments()
+    assert len(before) > 3
+    (root / "en/bird7.md").unlink()
+    index(root, var)
+    assert len(before & segments()) == len(before) - 1
+
+
 def test_what_an_agents_only_article_holds_is_never_below_the_public_index(root: Path, var: Path) -> None:
     write(root, {"en/agents/okapi.md": "# The okapi\n\n![okapi](../../img/okapi.png)\n"})
     write(root, {"img/okapi.png": PIXEL})

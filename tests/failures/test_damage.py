@@ -96,6 +96,20 @@ def test_a_flip_in_what_only_the_builder_reads_does_not_keep_anybody_from_search
     assert str(segment) in index(base / "articles", var).rebuilt_because
 
 
+def test_a_file_that_changes_after_it_was_checked_is_checked_again(base: Path) -> None:
+    var = base / "var"
+    live(var)
+    file = locale_folder(var, live_folder(var), PUBLIC, "ja") / "snapshot/words_impact.npy"
+    inode = file.stat().st_ino
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 0x04
+    with file.open("r+b") as stream:
+        stream.write(data)
+    assert file.stat().st_ino == inode
+    with pytest.raises(IndexDamaged, match="words_impact"):
+        live(var)
+
+
 def no_folder(var: Path) -> str:
     shutil.rmtree(generation_folder(var, live_folder(var), PUBLIC))
     return "the manifest cannot be read (No such file or directory)"
