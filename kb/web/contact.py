@@ -76,7 +76,7 @@ class Contact(Page):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, locale: str) -> None:
         shelf = page_shelf(req, self.parts, locale)
-        author = author_of(req, resp, self.parts, Entry.FORM)
+        author = author_of(req, resp, self.parts, Entry.FORM, begin=True)
         if not is_prefetch(req):
             record(req, self.parts, FormOpened(
             id=new_id(), at=now_ms(), session=author.session, reader=author.reader,
@@ -120,7 +120,7 @@ class Contact(Page):
         """The draft once more; `said`: why it was not sent yet, a key `ticket.said.…`."""
         hits: list[SearchHit] = []
         if not said:
-            author = author_of(req, resp, self.parts, Entry.FORM)
+            author = author_of(req, resp, self.parts, Entry.FORM, begin=True)
             found, fact = suggested(self.parts, shelf, written.draft, author)
             record(req, self.parts, fact)
             hits = [present.search_hit(hit, self.prefix) for hit in found]
@@ -144,7 +144,7 @@ class Contact(Page):
     ) -> None:
         if not shelf.holds(article):
             raise PageNotFound("there is no such article")
-        author = author_of(req, resp, self.parts, Entry.FORM)
+        author = author_of(req, resp, self.parts, Entry.FORM, begin=True)
         record(req, self.parts, MarkedSolved(
             id=new_id(), at=now_ms(), session=author.session, reader=author.reader,
             entry=Entry.FORM, locale=shelf.locale, article=article,
@@ -154,7 +154,7 @@ class Contact(Page):
 
     def _send(self, req: falcon.Request, resp: falcon.Response, shelf: Shelf, written: Written) -> None:
         try:
-            number = self._filed(req, author_of(req, resp, self.parts, Entry.FORM), written)
+            number = self._filed(req, author_of(req, resp, self.parts, Entry.FORM, begin=True), written)
         except TooManyRequests as error:
             resp.status = falcon.HTTP_429
             resp.set_header("Retry-After", str(error.seconds))
@@ -196,7 +196,7 @@ class Opened(Page):
         shelf = page_shelf(req, self.parts, locale)
         card = shelf.snapshot.card(shelf.find(asked.article))
         if _NAME.fullmatch(asked.suggestion) and not is_prefetch(req):
-            author = author_of(req, resp, self.parts, Entry.FORM)
+            author = author_of(req, resp, self.parts, Entry.FORM, begin=True)
             record(req, self.parts, SuggestionOpened(
                 id=new_id(), at=now_ms(), session=author.session,
                 reader=author.reader, entry=Entry.FORM, locale=locale, suggestion_id=asked.suggestion,

@@ -22,10 +22,11 @@ SHOWN = 3
 """More are not read by somebody who has begun to write, and on a phone they hide the button that sends."""
 
 
-def author_of(req: falcon.Request, resp: falcon.Response, parts: Parts, entry: Entry) -> Author:
-    """Who writes. Pages begin a session; of programs only those that would keep it."""
-    begin = entry is Entry.FORM or is_browser(req)
-    visitor = visitor_of(req, resp, parts, begin=begin)
+def author_of(
+    req: falcon.Request, resp: falcon.Response, parts: Parts, entry: Entry, *, begin: bool = False
+) -> Author:
+    """Who writes. Pages `begin` a session; of programs only those that would keep it."""
+    visitor = visitor_of(req, resp, parts, begin=begin or is_browser(req))
     return Author(session=visitor.session, reader=visitor.reader, entry=entry)
 
 

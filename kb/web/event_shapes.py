@@ -79,6 +79,8 @@ class FeedbackBody(Struct, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(max_length=200)] = ""
     comment: Annotated[str, Meta(max_length=2000)] = ""
     search_id: Name | None = None
+    intent: Name | None = None
+    entry: Place | None = None
 
 
 class SessionToken(Struct, frozen=True, kw_only=True):

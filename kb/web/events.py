@@ -80,7 +80,8 @@ class ArticleAndFeedback(Article):
         article = shelf.snapshot.article(shelf.find(article_id.removesuffix(FEEDBACK)))
         visitor = visitor_of(req, resp, self.parts, begin=is_browser(req))
         body = checked(_bytes(req), FeedbackBody)
-        record(req, self.parts, feedback_fact(body, shelf, article.id, visitor, Entry.API))
+        entry = Entry(body.entry or "api")
+        record(req, self.parts, feedback_fact(body, shelf, article.id, visitor, entry))
         resp.status = falcon.HTTP_202
         send_json(resp, Accepted(accepted=1))
 
@@ -91,6 +92,7 @@ def feedback_fact(
     return FeedbackGiven(
         id=new_id(), at=now_ms(), session=visitor.session, reader=visitor.reader, entry=entry,
         locale=shelf.locale, article=article, helpful=body.helpful, search_id=body.search_id or "",
+        intent=body.intent or "",
         reason=scrub(body.reason, names=True), comment=scrub(body.comment, names=True),
     )  # fmt: skip
 

@@ -127,8 +127,10 @@ def record_view(req: falcon.Request, parts: Parts, locale: str, article: str, vi
         return
     search_id = _param(req, "s", SEARCH_ID)
     position = _param(req, "n", _POSITION)
+    # a proposal chosen while typing leads from the front page straight to the article
+    entry = Entry.HOME if entry_of_page(req, parts) is Entry.HOME else Entry.ARTICLE
     common: dict[str, Any] = {
-        "at": now_ms(), "session": visitor.session, "reader": visitor.reader, "entry": Entry.ARTICLE,
+        "at": now_ms(), "session": visitor.session, "reader": visitor.reader, "entry": entry,
         "locale": locale, "article": article, "search_id": search_id,
     }  # fmt: skip
     facts: list[AnyFact] = [ArticleViewed(id=new_id(), **common)]
@@ -139,7 +141,8 @@ def record_view(req: falcon.Request, parts: Parts, locale: str, article: str, vi
 
 
 def entry_of_page(req: falcon.Request, parts: Parts) -> Entry:
-    """Where a search was typed: the page before, which our own pages tell (Referrer-Policy: same-origin)."""
+    """Where a search was typed or an article chosen: the page before, which our own pages tell
+    (Referrer-Policy: same-origin)."""
     try:
         came_from = urlsplit(req.referer or "")
     except ValueError:

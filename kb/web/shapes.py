@@ -202,12 +202,18 @@ class RelatedAnswer(Struct, frozen=True, kw_only=True):
     related: list[RelatedItem]
 
 
+TicketEntry = Annotated[
+    Literal["api", "form", "widget"], Meta(description="Where the customer writes, for reports.")
+]
+
+
 class TicketDraft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a customer is writing; both texts may still be empty."""
 
     subject: Annotated[str, Meta(max_length=MAX_SUBJECT)]
     body: Annotated[str, Meta(max_length=MAX_MESSAGE)]
     locale: str
+    entry: TicketEntry = "api"
 
 
 class TicketBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -219,6 +225,7 @@ class TicketBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     email: Annotated[str, Meta(max_length=MAX_EMAIL, pattern=f"^(?:{ADDRESS})?$")] = ""
     suggestion_id: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{0,64}$")] = ""
     website: Annotated[str, Meta(max_length=1000, description="Must stay empty: a trap for programs.")] = ""
+    entry: TicketEntry = "api"
 
 
 class TicketSuggestions(Struct, frozen=True, kw_only=True):

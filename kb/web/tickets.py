@@ -45,7 +45,7 @@ class SuggestForTicket(Resource):
         shelf = _shelf(req, self.parts, body.locale)
         draft = cleaned(Draft(subject=body.subject, body=body.body, locale=shelf.locale))
         refuse(flaws(draft, whole=False))
-        author = author_of(req, resp, self.parts, Entry.API)
+        author = author_of(req, resp, self.parts, Entry(body.entry))
         hits, fact = suggested(self.parts, shelf, draft, author)
         record(req, self.parts, fact)
         send_json(resp, TicketSuggestions(
@@ -78,7 +78,7 @@ class FileTicket(Resource):
             suggestion_id=body.suggestion_id,
         ))  # fmt: skip
         refuse(flaws(draft))
-        author = author_of(req, resp, self.parts, Entry.API)
+        author = author_of(req, resp, self.parts, Entry(body.entry))
         # a client that names its requests knows which are the same
         number = filed(self.parts, draft, author, key, 0 if key else self.parts.settings.ticket_repeat)
         send_json(resp, TicketFiledAnswer(id=number))

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from kb.deflection.facts import SuggestionsShown, TicketFiled
+from kb.deflection.facts import Entry, SuggestionsShown, TicketFiled
 from kb.deflection.store import EventStore
 from kb.desk import records
 from kb.desk.authors import in_holdout
@@ -42,6 +42,14 @@ def test_the_fact_of_a_ticket_names_session_and_suggestions_but_no_words(service
     assert isinstance(fact, TicketFiled)
     assert (fact.ticket, fact.session, fact.suggestion_id) == (answer.json["id"], "session-one", "s-1")
     assert (fact.joined, fact.source, fact.locale) == (True, "form", "ja")
+
+
+def test_where_a_ticket_was_written_is_told_by_its_client(service) -> None:
+    post(service, BODY | {"entry": "widget"}, "/api/v1/tickets/suggest")
+    post(service, BODY | {"entry": "widget"})
+    post(service, BODY | {"subject": "別の件"})
+    assert [fact.entry for fact in service.facts()] == [Entry.WIDGET, Entry.WIDGET, Entry.API]
+    assert post(service, BODY | {"entry": "desk"}).status_code == 422
 
 
 def test_the_same_key_and_body_give_the_same_answer(service) -> None:

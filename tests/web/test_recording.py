@@ -175,6 +175,12 @@ def test_where_a_search_was_typed_is_known_from_the_page_before(recorded, refere
     assert recorded.facts()[0].entry is entry
 
 
+def test_a_need_that_a_proposal_on_the_front_page_answers_began_there(recorded):
+    recorded.browser(Referer="http://falconframework.org/ja/").get("/ja/articles/returns/refund")
+    recorded.browser(Referer="http://falconframework.org/ja/search?q=x").get("/ja/articles/returns/refund")
+    assert [fact.entry for fact in recorded.facts()] == [Entry.HOME, Entry.ARTICLE]
+
+
 def test_the_widget_says_where_it_was(recorded):
     recorded.browser().get(SEARCH, params={"q": "返金", "entry": "widget"})
     assert recorded.facts()[0].entry is Entry.WIDGET

@@ -75,7 +75,7 @@ function propose(open) {
   }
 
   async function ask() {
-    const draft = { subject: subject.value, body: body.value, locale };
+    const draft = { subject: subject.value, body: body.value, locale, entry: "form" };
     const text = `${draft.subject}\n${draft.body}`.trim();
     if (text.length < ENOUGH || text === asked) return;
     asking?.abort();

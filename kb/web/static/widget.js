@@ -228,7 +228,7 @@ function helped(article, search_id, suggestion_id) {
   const ask = el("div", { class: "helped" }, el("p", {}, el("strong", {}, words["feedback.ask"])));
   const answer = (helpful) => {
     if (suggestion_id && helpful) record({ type: "solved", article: article.id, suggestion_id });
-    call(`/articles/${locale}/${encoded(article.id)}/feedback`, { helpful, search_id }).catch(() => {});
+    call(`/articles/${locale}/${encoded(article.id)}/feedback`, { helpful, search_id, intent: intent(), entry: "widget" }).catch(() => {});
     const thanks = el("p", { role: "status", tabindex: "-1" }, words["feedback.thanks"]);
     ask.replaceChildren(thanks, ...(helpful ? [] : [write()]));
     thanks.focus(); // the button that had it is gone
@@ -265,7 +265,7 @@ function writeTicket() {
 }
 
 async function propose() {
-  const draft = { subject: form.subject.value, body: form.body.value, locale };
+  const draft = { subject: form.subject.value, body: form.body.value, locale, entry: "widget" };
   if (`${draft.subject}${draft.body}`.trim().length < ENOUGH) return;
   try {
     const { hits, suggestion_id } = await call("/tickets/suggest", draft);
@@ -291,7 +291,7 @@ form.addEventListener("submit", async (event) => {
   fault.textContent = "";
   const { subject, body, email } = form;
   try {
-    const { id } = await call("/tickets", { subject: subject.value, body: body.value, email: email.value, locale, suggestion_id: suggestion }, { "Idempotency-Key": key });
+    const { id } = await call("/tickets", { subject: subject.value, body: body.value, email: email.value, locale, suggestion_id: suggestion, entry: "widget" }, { "Idempotency-Key": key });
     views.sent.replaceChildren(el("p", {}, words["ticket.sent.number"]), el("p", { class: "number" }, id), el("p", {}, words["ticket.sent.hint"]));
     form.reset();
     form.querySelector(".proposed").hidden = true;
