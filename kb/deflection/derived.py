@@ -84,6 +84,28 @@ exposures = Table(
 """A row for each session whose draft was, or in the holdout would have been, answered by suggestions, with
 the number of tickets that it filed from then on."""
 
+days = Table(
+    "report_days",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    *(Column(name, Text, primary_key=True) for name in ("locale", "entry", "category", "evidence")),
+    *(Column(name, BigInteger, primary_key=True) for name in ("form", "failing")),
+    *_numbers("latest", "intents", "asked", "clicked", "unopened", "searches", "zero"),
+)
+"""Intents that began on a UTC day and are alike, counted (`kb.deflection.days`). `day`: its beginning, epoch
+milliseconds; `failing`: number of the shortest window that their ticket falls into; `latest`: when the last
+of them ended."""
+
+read_days = Table(
+    "report_read_days",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    *(Column(name, Text, primary_key=True) for name in ("locale", "article")),
+    Column("failing", BigInteger, primary_key=True),
+    *_numbers("reads", "useful", "helpful", "unhelpful"),
+)
+"""Of these intents, those that opened an article, counted by article."""
+
 for _table in (intents, needs, reads):
     Index(f"{_table.name}_started", _table.c.started)
 for _table in (tickets, exposures):
@@ -92,7 +114,7 @@ for _table in (intents, needs, reads, tickets):
     Index(f"{_table.name}_session", _table.c.session)
 Index("report_needs_ticket", needs.c.ticket)
 
-TABLES = (intents, needs, reads, tickets, exposures)
+TABLES = (intents, needs, reads, tickets, exposures, days, read_days)
 
 
 # ---------------------------------------------------------------- rows

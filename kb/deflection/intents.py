@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from kb.deflection import derived
+from kb.deflection import days, derived
 from kb.deflection.derived import TABLES, Row
 from kb.deflection.facts import (
     AnyFact,
@@ -35,7 +35,7 @@ from kb.deflection.store import EventStore, named
 from kb.deflection.tables import facts, marks
 from kb.deflection.triage import Existed
 
-VERSION = 2
+VERSION = 3
 """Of the rows; tables of another version are made anew."""
 STEP = 5000
 """Facts a transaction: on SQLite it holds the write lock for about 0.3 s, less than writers wait."""
@@ -71,7 +71,8 @@ def update(store: EventStore, existed: Existed, progress: Progress | None = None
             if done >= last:
                 return taken
             upto = _step_end(connection, done, last)
-            _make(connection, _dirty(connection, done, upto), existed)
+            dirty = _dirty(connection, done, upto)
+            days.renew(connection, _days_of(connection, dirty) | _make(connection, dirty, existed))
             _set_mark(connection, store, "report_seq", upto)
             _set_mark(connection, store, "report_version", VERSION)
         taken += upto - done
@@ -105,9 +106,11 @@ def forget(store: EventStore, existed: Existed, *, session: str = "", ticket: st
         if store.dialect == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         dirty = _named_by(connection, facts.c[kind], name)
+        changed = _days_of(connection, dirty)
         deleted = store.erase(connection, kind, name)
         if _mark(connection, "report_seq"):
-            _make(connection, dirty, existed)
+            changed |= _make(connection, dirty, existed)
+        days.renew(connection, changed)
     store.vacuum()
     return deleted
 
@@ -116,7 +119,7 @@ def prune(connection: Connection, before_ms: int) -> int:
     """Delete the rows whose facts were pruned; returns how many."""
     deleted = 0
     for table in TABLES:
-        when = table.c.started if "started" in table.c else table.c.at
+        when = next(table.c[name] for name in ("started", "at", "day") if name in table.c)
         deleted += connection.execute(sa.delete(table).where(when < before_ms)).rowcount
     return deleted
 
@@ -248,7 +251,18 @@ def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
 # ---------------------------------------------------------------- making rows
 
 
-def _make(connection: Connection, dirty: Dirty, existed: Existed) -> None:
+def _days_of(connection: Connection, dirty: Dirty) -> set[int]:
+    """Days on which the intents that will be made again began so far."""
+    found: set[int] = set()
+    lone = {f"~{name}" for name in dirty.lone}
+    for column, names in ((derived.intents.c.session, dirty.sessions), (derived.intents.c.key, lone)):
+        for chunk in _chunks(names):
+            found |= days.touched(connection, column, chunk)
+    return found
+
+
+def _make(connection: Connection, dirty: Dirty, existed: Existed) -> set[int]:
+    """Make rows again; returns the days on which their intents began."""
     loaded = _load(connection, dirty)
     lone = {f"~{name}" for name in dirty.lone}
     made = [
@@ -268,6 +282,7 @@ def _make(connection: Connection, dirty: Dirty, existed: Existed) -> None:
     _insert(connection, derived.needs, needs)
     _insert(connection, derived.exposures, _exposures(loaded, dirty.sessions))
     _insert(connection, derived.tickets, _tickets(connection, dirty.tickets))
+    return {days.day_of(intent.started) for intent in made}
 
 
 def _load(connection: Connection, dirty: Dirty) -> list[AnyFact]:

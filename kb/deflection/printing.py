@@ -28,6 +28,22 @@ _STYLES = {
     "unserved": ("▒", "yellow"),
     "unknown": ("░", "dim"),
 }
+_MEANINGS = {
+    "confirmed": "the reader said that it helped",
+    "potential": "something was read, no ticket came",
+    "failed": "a ticket came",
+    "unserved": "nothing was found, opened or read; counts neither way",
+    "unknown": "nobody can tell; counts neither way",
+    "open": "of these, a ticket may still come",
+}
+_CAUSES = {
+    Cause.MISSING: "there was no article",
+    Cause.NOT_RETRIEVED: "there was one that the search did not find",
+    Cause.RANKED_LOW: "found, below what was shown",
+    Cause.SHOWN_NOT_CLICKED: "shown, not opened",
+    Cause.READ_NOT_SOLVED: "opened, and it did not help",
+    Cause.UNTRIAGED: "no agent said which article solves it",
+}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -147,9 +163,12 @@ def _outcomes(report: Report, out: Console) -> None:
     table = _table("window", *report.windows)
     table.add_row("", *(_stacked(each.outcomes) for each in report.windows.values()))
     for name in Outcomes.__struct_fields__:
-        table.add_row(name, *(str(getattr(each.outcomes, name)) for each in report.windows.values()))
+        counts = (str(getattr(each.outcomes, name)) for each in report.windows.values())
+        table.add_row(name, *counts)
     table.add_row("deflection", *(_interval(each.deflection) for each in report.windows.values()))
     out.print(table)
+    for name, meaning in _MEANINGS.items():
+        out.print(f"       {name}: {meaning}", style="dim")
 
 
 def _stacked(outcomes: Outcomes) -> Text:
@@ -205,6 +224,10 @@ def _failures(report: Report, out: Console) -> None:
             f"{report.hidden.tickets} tickets ({_causes(report.hidden.causes)})",
             style="dim",
         )
+    told = set(report.hidden.causes).union(*(each.causes for each in report.failures[:LISTED]))
+    for cause, meaning in _CAUSES.items():
+        if cause in told:
+            out.print(f"       {cause}: {meaning}", style="dim")
 
 
 def _causes(causes: dict[str, int]) -> str:
@@ -238,7 +261,7 @@ def _articles(report: Report, out: Console) -> None:
 
 def _experiment(report: Report, out: Console) -> None:
     found = report.experiment
-    if found is None:
+    if found is None or not found.holdout_sessions:
         return
     out.print(
         f"holdout: {found.holdout_tickets} tickets of {found.holdout_sessions} sessions without suggestions, "

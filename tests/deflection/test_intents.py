@@ -6,10 +6,12 @@ import itertools
 import random
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
-from kb.deflection import derived, intents
+from kb.deflection import derived, intents, totals
 from kb.deflection.facts import AnyFact, Entry, Reader, Relation
 from kb.deflection.joining import intents_of
 from kb.deflection.outcomes import Search
@@ -115,6 +117,44 @@ def test_facts_in_any_order_and_any_portions_make_the_rows_that_all_of_them_make
     assert step_by_step["report_intents"] == expected(known)
     intents.rebuild(store, existed)
     assert rows(store) == step_by_step
+
+
+def compared(store: EventStore, start: int, end: int, now: int, weeks: list[int]) -> list[list[tuple]]:
+    """Outcomes and sums of a period, by everything: as the days tell it, and of single intents alone."""
+    told = []
+    for _ in range(2):
+        with store.reading() as connection:
+            told.append([
+                *totals.cells(connection, start, end, now, totals.DIMENSIONS, weeks),
+                *totals.articles_of(connection, start, end, DAY),
+            ])  # fmt: skip
+        with store.writing() as connection:
+            connection.execute(sa.update(derived.days).values(latest=2**63 - 1))  # no day is over
+    return [sorted(map(msgspec.structs.astuple, cells), key=repr) for cells in told]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whole_days_tell_the_same_as_their_intents_one_by_one(store: EventStore, seed: int):
+    chance = random.Random(seed)
+    store.append([replace(fact, at=fact.at + chance.randrange(6) * DAY) for fact in many(seed, 60)])
+    intents.update(store, existed)
+    start, end = START + chance.randrange(DAY), START + 5 * DAY + chance.randrange(DAY)
+    weeks = [start, start + DAY + chance.randrange(DAY), start + 3 * DAY]
+    by_days, one_by_one = compared(store, start, end, START + 40 * DAY, weeks)
+    assert by_days == one_by_one
+    assert len(by_days) > 10
+
+
+def test_what_is_erased_or_pruned_is_gone_from_the_days(store: EventStore):
+    store.append(many(3))
+    store.append([replace(searched(5, "秘密", "secret"), at=START + 9 * DAY)])
+    intents.update(store, existed)
+    with_it = rows(store)["report_days"]
+    intents.forget(store, existed, session="secret")
+    assert len(rows(store)["report_days"]) == len(with_it) - 1
+    with store.writing() as connection:
+        intents.prune(connection, START + 30 * DAY)
+    assert rows(store)["report_days"] == []
 
 
 def test_a_step_may_end_anywhere(store: EventStore, monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,125 @@
+"""Intents counted by UTC day, so that a report over a quarter adds up days instead of intents.
+
+`intents` renews the days that a step has changed, in the step's transaction; `totals` adds up whole days and
+looks at single intents only at the ends of a period and where a window has not ended. Below both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from kb.deflection.derived import days, intents, read_days, reads
+from kb.deflection.outcomes import WINDOWS
+from kb.deflection.retention import DAY_MS
+
+SPANS = tuple(WINDOWS.values())
+"""Milliseconds, the shortest first."""
+
+SUMS = ("intents", "asked", "clicked", "unopened", "searches", "zero")
+READ_SUMS = ("reads", "useful", "helpful", "unhelpful")
+
+Range = tuple[int, int]
+"""start <= t < end, epoch milliseconds."""
+
+
+def number(value: int) -> sa.ColumnElement[int]:
+    """As a literal: PostgreSQL must see that it groups by the same expression."""
+    return sa.literal_column(str(value), sa.BigInteger)
+
+
+def first_of(cases: Sequence[tuple[sa.ColumnElement[bool], int]], otherwise: int) -> sa.ColumnElement[int]:
+    """The number of the first that holds."""
+    if not cases:
+        return number(otherwise)
+    return sa.case(*[(condition, number(value)) for condition, value in cases], else_=number(otherwise))
+
+
+def counted() -> tuple[sa.ColumnElement[int], dict[str, sa.ColumnElement[int]]]:
+    """Of rows of `report_intents`: the number of the shortest window that their ticket falls into (as many as
+    there are windows for none), and what is summed."""
+    i = intents.c
+    asked = i.searches > 0
+    sums: dict[str, sa.ColumnElement[int]] = {
+        "intents": sa.func.count(),
+        "asked": sa.func.sum(sa.case((asked, 1), else_=0)),
+        "clicked": sa.func.sum(sa.case((asked, i.clicked), else_=0)),
+        "unopened": sa.func.sum(sa.case((sa.and_(asked, i.clicked == 0), i.found), else_=0)),
+        "searches": sa.func.sum(i.searches),
+        "zero": sa.func.sum(i.zero),
+    }
+    return _failing(i), sums
+
+
+def counted_reads() -> tuple[sa.ColumnElement[int], dict[str, sa.ColumnElement[int]]]:
+    """The same of rows of `report_reads`."""
+    r = reads.c
+    sums: dict[str, sa.ColumnElement[int]] = {
+        "reads": sa.func.count(),
+        "useful": sa.func.sum(r.useful),
+        "helpful": sa.func.sum(sa.case((r.verdict > 0, 1), else_=0)),
+        "unhelpful": sa.func.sum(sa.case((r.verdict < 0, 1), else_=0)),
+    }
+    return _failing(r), sums
+
+
+def _failing(columns: Any) -> sa.ColumnElement[int]:
+    return first_of([(columns.lag <= number(span), place) for place, span in enumerate(SPANS)], len(SPANS))
+
+
+def touched(connection: Connection, column: sa.Column[Any], names: Collection[str]) -> set[int]:
+    """Days on which intents with one of these names in a column began."""
+    query = sa.select(intents.c.started).where(column.in_(names))
+    return {day_of(started) for started in connection.scalars(query)}
+
+
+def day_of(at_ms: int) -> int:
+    """When its UTC day began, epoch milliseconds."""
+    return at_ms - at_ms % DAY_MS
+
+
+def renew(connection: Connection, those: Collection[int]) -> None:
+    """Count these days again."""
+    i, r = intents.c, reads.c
+    failing, sums = counted()
+    alike = (i.locale, i.entry, i.category, i.evidence, i.form, failing.label("failing"))
+    read_failing, read_sums = counted_reads()
+    for day in sorted(those):
+        _renew(connection, days, day, intents, alike, (sa.func.max(i.ended), *sums.values()))
+        alike_reads = (r.locale, r.article, read_failing.label("failing"))
+        _renew(connection, read_days, day, reads, alike_reads, tuple(read_sums.values()))
+
+
+def _renew(
+    connection: Connection, table: sa.Table, day: int, source: sa.Table, alike: tuple[Any, ...],
+    sums: tuple[Any, ...],
+) -> None:  # fmt: skip
+    connection.execute(sa.delete(table).where(table.c.day == day))
+    query = (
+        sa.select(number(day), *alike, *sums)
+        .where(source.c.started >= number(day), source.c.started < number(day + DAY_MS))
+        .group_by(*alike[:-1], sa.literal_column("failing"))
+    )
+    connection.execute(sa.insert(table).from_select([column.name for column in table.c], query))
+
+
+def parted(connection: Connection, start: int, end: int, now: int) -> tuple[list[Range], list[Range]]:
+    """A period as (whole days whose windows have all ended by `now`, what is to be looked at one by one)."""
+    first, last = day_of(start + DAY_MS - 1), day_of(end)
+    if first >= last:
+        return [], [(start, end)]
+    query = sa.select(days.c.day).where(days.c.day >= first, days.c.day < last)
+    running = sorted(set(connection.scalars(query.where(days.c.latest > now - SPANS[-1]))))
+    whole = list(_between(first, last, running))
+    rest = [(start, first), *((day, day + DAY_MS) for day in running), (last, end)]
+    return whole, [part for part in rest if part[0] < part[1]]
+
+
+def _between(first: int, last: int, without: Sequence[int]) -> Iterator[Range]:
+    for day in (*without, last):
+        if first < day:
+            yield first, day
+        first = day + DAY_MS
