@@ -7,6 +7,7 @@ looks at single intents only at the ends of a period and where a window has not 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -106,16 +107,22 @@ def _renew(
     connection.execute(sa.insert(table).from_select([column.name for column in table.c], query))
 
 
-def parted(connection: Connection, start: int, end: int, now: int) -> tuple[list[Range], list[Range]]:
-    """A period as (whole days whose windows have all ended by `now`, what is to be looked at one by one)."""
-    first, last = day_of(start + DAY_MS - 1), day_of(end)
-    if first >= last:
-        return [], [(start, end)]
-    query = sa.select(days.c.day).where(days.c.day >= first, days.c.day < last)
+def parted(connection: Connection, bounds: Sequence[int], now: int) -> tuple[list[Range], list[Range]]:
+    """What lies between bounds: (whole days whose windows have all ended by `now`, what is to be looked at
+    one by one). A day in which a bound lies is no whole day."""
+    query = sa.select(days.c.day).where(days.c.day >= day_of(bounds[0]), days.c.day < bounds[-1])
     running = sorted(set(connection.scalars(query.where(days.c.latest > now - SPANS[-1]))))
-    whole = list(_between(first, last, running))
-    rest = [(start, first), *((day, day + DAY_MS) for day in running), (last, end)]
-    return whole, [part for part in rest if part[0] < part[1]]
+    whole: list[Range] = []
+    rest: list[Range] = []
+    for start, end in pairwise(bounds):
+        first, last = day_of(start + DAY_MS - 1), day_of(end)
+        if first >= last:
+            rest.append((start, end))
+            continue
+        inside = [day for day in running if first <= day < last]
+        whole += _between(first, last, inside)
+        rest += [(start, first), *((day, day + DAY_MS) for day in inside), (last, end)]
+    return whole, [each for each in rest if each[0] < each[1]]
 
 
 def _between(first: int, last: int, without: Sequence[int]) -> Iterator[Range]:
@@ -123,3 +130,10 @@ def _between(first: int, last: int, without: Sequence[int]) -> Iterator[Range]:
         if first < day:
             yield first, day
         first = day + DAY_MS
+
+
+def within(column: sa.ColumnElement[int], ranges: Sequence[Range]) -> sa.ColumnElement[bool]:
+    """That it lies in one of them."""
+    return sa.or_(
+        sa.false(), *(sa.and_(column >= number(first), column < number(last)) for first, last in ranges)
+    )

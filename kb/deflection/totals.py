@@ -15,7 +15,17 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from kb.deflection.days import READ_SUMS, SPANS, SUMS, counted, counted_reads, first_of, number, parted
+from kb.deflection.days import (
+    READ_SUMS,
+    SPANS,
+    SUMS,
+    counted,
+    counted_reads,
+    first_of,
+    number,
+    parted,
+    within,
+)
 from kb.deflection.derived import days, exposures, intents, needs, read_days, reads, tickets
 from kb.deflection.figures import Sample
 from kb.deflection.outcomes import Outcomes
@@ -113,36 +123,35 @@ def cells(
     if connection.dialect.name == "postgresql":
         # its default of 4 MB sorts a quarter of a year on disk: 0.9 s instead of 0.4
         connection.exec_driver_sql("SET LOCAL work_mem = '64MB'")
-    parts: list[sa.Select[Any]] = []
     begins = weeks or (start,)
-    for week, (begin, until) in enumerate(zip(begins, (*begins[1:], end), strict=True)):
-        whole, rest = parted(connection, begin, until, now)
-        parts += [_of_days(first, last, by, week) for first, last in whole]
-        parts += [_of_intents(first, last, by, week, now) for first, last in rest]
-    both = sa.union_all(*parts).subquery()
+    whole, rest = parted(connection, (*begins, end), now)
+    both = sa.union_all(
+        _of_days(by, begins).where(within(days.c.day, whole)),
+        _of_intents(by, begins, now).where(within(intents.c.started, rest)),
+    ).subquery()
     sums = [sa.func.sum(both.c[name]) for name in SUMS]
     query = sa.select(both.c.text, both.c.number, *sums).group_by(both.c.text, both.c.number)
     return [_cell(row, by) for row in connection.execute(query)]
 
 
-def _of_days(first: int, last: int, by: Sequence[str], week: int) -> sa.Select[Any]:
+def _week(at: sa.ColumnElement[int], begins: Sequence[int]) -> sa.ColumnElement[int]:
+    return first_of([(at < number(begin), n) for n, begin in enumerate(begins[1:])], len(begins) - 1)
+
+
+def _of_days(by: Sequence[str], begins: Sequence[int]) -> sa.Select[Any]:
     d = days.c
-    sums = [sa.func.sum(d[name]).label(name) for name in SUMS]
-    return _alike(d, by, (number(week) * 3 + d.form) * _WINDOWS + d.failing, number(0), sums).where(
-        d.day >= number(first), d.day < number(last)
-    )
+    code = (_week(d.day, begins) * 3 + d.form) * _WINDOWS + d.failing
+    return _alike(d, by, code, number(0), [sa.func.sum(d[name]).label(name) for name in SUMS])
 
 
-def _of_intents(first: int, last: int, by: Sequence[str], week: int, now: int) -> sa.Select[Any]:
+def _of_intents(by: Sequence[str], begins: Sequence[int], now: int) -> sa.Select[Any]:
     i = intents.c
     failing, sums = counted()
     closing = first_of(
         [(i.ended > number(now - span), len(SPANS) - place) for place, span in enumerate(SPANS)], 0
     )
-    code = (number(week) * 3 + i.form) * _WINDOWS + failing
-    return _alike(i, by, code, closing, [each.label(name) for name, each in sums.items()]).where(
-        i.started >= number(first), i.started < number(last)
-    )
+    code = (_week(i.started, begins) * 3 + i.form) * _WINDOWS + failing
+    return _alike(i, by, code, closing, [each.label(name) for name, each in sums.items()])
 
 
 def _alike(
@@ -195,9 +204,11 @@ def needs_of(connection: Connection, start: int, end: int, window_ms: int) -> It
 def articles_of(connection: Connection, start: int, end: int, window_ms: int) -> list[ArticleReads]:
     """By locale and article; those after which most tickets came first."""
     # whether a window has ended does not matter here
-    whole, rest = parted(connection, start, end, sys.maxsize)
-    parts = [_reads_of_days(*each) for each in whole] + [_reads_one_by_one(*each) for each in rest]
-    both = sa.union_all(*parts).subquery()
+    whole, rest = parted(connection, (start, end), sys.maxsize)
+    both = sa.union_all(
+        _reads_of_days().where(within(read_days.c.day, whole)),
+        _reads_one_by_one().where(within(reads.c.started, rest)),
+    ).subquery()
     failed = sa.func.sum(sa.case((both.c.failing <= SPANS.index(window_ms), both.c.reads), else_=0))
     sums = [sa.func.sum(both.c[name]) for name in READ_SUMS]
     query = sa.select(both.c.locale, both.c.article, failed, *sums)
@@ -212,18 +223,16 @@ def articles_of(connection: Connection, start: int, end: int, window_ms: int) ->
     return sorted(found, key=lambda each: (-each.failed, -each.reads, each.locale, each.article))
 
 
-def _reads_of_days(first: int, last: int) -> sa.Select[Any]:
+def _reads_of_days() -> sa.Select[Any]:
     d = read_days.c
-    columns = (d.locale, d.article, d.failing, *(d[name] for name in READ_SUMS))
-    return sa.select(*columns).where(d.day >= number(first), d.day < number(last))
+    return sa.select(d.locale, d.article, d.failing, *(d[name] for name in READ_SUMS))
 
 
-def _reads_one_by_one(first: int, last: int) -> sa.Select[Any]:
+def _reads_one_by_one() -> sa.Select[Any]:
     r = reads.c
     failing, sums = counted_reads()
-    query = sa.select(
-        r.locale, r.article, failing.label("failing"), *(each.label(name) for name, each in sums.items())
-    ).where(r.started >= number(first), r.started < number(last))
+    columns = (each.label(name) for name, each in sums.items())
+    query = sa.select(r.locale, r.article, failing.label("failing"), *columns)
     return query.group_by(r.locale, r.article, sa.literal_column("failing"))
 
 
