@@ -1,8 +1,10 @@
 """Publishes a real history commit by commit while a reader searches: seconds per publish, and is it right?
 
     .venv/bin/python benchmarks/publish_history.py ../shared/corpora/growi-docs-history.bundle [--every 50]
+    .venv/bin/python benchmarks/publish_history.py . --path articles
 
-At every `--every`th commit the index is also built from nothing, and 200 queries must rank the same.
+`--path`: the folder that holds the articles, from the commit on that it appeared in. At every `--every`th
+commit the index is also built from nothing, and 200 queries must rank the same.
 """
 
 from __future__ import annotations
@@ -65,9 +67,9 @@ class Reader:
             self.asked += 1
 
 
-def same_as_rebuilt(source: str, commit: str, var: Path) -> bool:
+def same_as_rebuilt(order: Order, var: Path) -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        publish(Order(source=source_of(source), ref=commit), Path(folder))
+        publish(order, Path(folder))
         fresh, live = open_live(Path(folder)), open_live(var)
         asked = queries(fresh)
         same = ranking(fresh, asked) == ranking(live, asked)
@@ -78,17 +80,23 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("source")
     parser.add_argument("--every", type=int, default=50)
+    parser.add_argument("--path", help="folder of the repository with the articles")
     parser.add_argument("--last", type=int, default=0, help="only so many commits, the latest")
     given = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="kb-history-"))
     run(work, "clone", "--quiet", "--bare", "--", str(Path(given.source).absolute()), "clone.git")
     source = str(work / "clone.git")
-    commits = run(work / "clone.git", "rev-list", "--first-parent", "--reverse", "HEAD").decode().split()
+    listed = run(work / "clone.git", "rev-list", "--first-parent", "--reverse", "HEAD")
+    commits = listed.decode().split()
+    if given.path:
+        adding = run(work / "clone.git", "rev-list", "--first-parent", "--reverse", "HEAD", "--", given.path)
+        commits = commits[commits.index(adding.decode().split()[0]) :]
     commits = commits[-given.last :] if given.last else commits
     seconds, wrong, compared, reader = [], 0, 0, None
     for number, commit in enumerate(commits):
         began = time.perf_counter()
-        status = publish(Order(source=source_of(source), ref=commit), work / "var")
+        order = Order(source=source_of(source, path=given.path), ref=commit, accept_loss="replayed")
+        status = publish(order, work / "var")
         took = time.perf_counter() - began
         if status.state not in ("live", "unchanged"):
             print(number, commit[:12], status.state, status.error)
@@ -97,7 +105,7 @@ def main() -> None:
         seconds.append(status.searchable_seconds or took)
         if status.state == "live" and (number % given.every == 0 or number == len(commits) - 1):
             compared += 1
-            same = same_as_rebuilt(source, commit, work / "var")
+            same = same_as_rebuilt(order, work / "var")
             wrong += not same
             verdict = "same as rebuilt" if same else "DIFFERS"
             print(number, commit[:12], status.articles, verdict, status.steps)

@@ -78,7 +78,7 @@ def test_other_findings_are_reported_and_do_not_block(repository, publishing):
     status = publishing()
     assert status.state == "live"
     assert [each.code for each in status.findings] == ["dead-link", "orphan", "agents-only"]
-    assert (status.errors, status.warnings) == (1, 1)
+    assert (status.errors, status.warnings) == (1, 2)
 
 
 def test_going_back_to_an_older_commit_builds_nothing_and_needs_no_remote(repository, var, publishing):
