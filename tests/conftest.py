@@ -20,6 +20,8 @@ from kb.model import Audience, Tree
 __all__ = ["cluster", "empty_url", "postgres_server", "sqlite_store", "store"]
 """Fixtures that every folder of tests may ask for."""
 
+# nothing of a test is left in the home folder
+os.environ["KB_CHECK_CACHE"] = "none"
 # a busy machine is no failure
 settings.register_profile("kb", deadline=None)
 settings.load_profile("kb")

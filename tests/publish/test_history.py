@@ -319,6 +319,14 @@ def test_many_files_in_one_commit_and_then_one(repository, var, publishing):
     assert found(var, "okapi") == ["many/7"]
 
 
+def test_an_empty_commit_is_published_and_changes_no_article(repository, var, publishing):
+    publishing()
+    commit = repository.commit()
+    status = publishing()
+    assert (status.state, status.commit, status.changed) == ("live", commit, 0)
+    assert found(var, "refund") == ["returns/refund"]
+
+
 def test_dates_are_those_of_the_last_commit(repository, var, publishing):
     repository.commit({"en/a.md": "# A\n\na\n"})
     publishing()
