@@ -79,7 +79,7 @@ def stacked(
 ) -> Markup:
     """A column a place; `series`: (name, class, counts), the lowest first."""
     sums = [sum(counts[place] for *_, counts in series) for place in range(len(places))]
-    top = rounded_up(max(sums, default=0))
+    top = whole_up(max(sums, default=0))
     width = 100 / max(len(places), 1)
     parts: list[Markup] = []
     for place, name in enumerate(places):
@@ -119,6 +119,14 @@ def rounded_up(value: float) -> float:
         return 1.0
     size = 10.0 ** (len(str(int(value))) - 1) if value >= 1 else 0.1
     return next(size * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if size * step >= value)
+
+
+def whole_up(count: int) -> float:
+    """The same for counts: what the lines of the grid stand for is whole."""
+    top = rounded_up(count)
+    while top % _TICKS:
+        top = rounded_up(top + 1)
+    return top
 
 
 # ---------------------------------------------------------------- parts

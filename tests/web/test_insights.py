@@ -237,3 +237,10 @@ def test_charts_escape_what_they_are_given_and_leave_out_what_is_not_known() -> 
 )
 def test_the_upper_edge_is_a_round_number(value: float, top: float) -> None:
     assert charts.rounded_up(value) == pytest.approx(top)
+
+
+@pytest.mark.parametrize(
+    ("count", "top"), [(0, 4), (1, 4), (3, 4), (9, 20), (13, 20), (150, 200), (1234, 1500)]
+)
+def test_the_lines_behind_counts_stand_for_whole_numbers(count: int, top: float) -> None:
+    assert charts.whole_up(count) == top
