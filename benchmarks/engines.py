@@ -5,10 +5,10 @@
     .venv/bin/python benchmarks/engines.py VAR [--keep FOLDER] [--save FILE] [--sentences QUERIES]
 
 Every engine is asked for the ten best of "any of these words", with the query ready as it wants it. Ours
-also counts all matches and their categories each time; "counted" asks the others to do so, too. Each is asked
-a question once to warm up, then at once timed; the others' turn comes before the next question, so that what
-else the machine does falls on all. Time is the processor's: of this thread, of Node's process, of the process
-of PostgreSQL's server that answers.
+also counts all matches and their categories each time, but where it says so; "counted" asks all to do so.
+Each is asked a question once to warm up, then at once timed; the others' turn comes before the next question,
+so that what else the machine does falls on all. Time is the processor's: of this thread, of Node's process,
+of the process of PostgreSQL's server that answers.
 
 QUERIES are lines of JSON with a `text`; without it, sentences are the beginnings of sections. An engine that
 is not installed, or cannot do what is asked, is left out. FOLDER keeps what the others have built for another
@@ -115,6 +115,7 @@ def peers(var: Path, snapshot: Snapshot, keep: Path, only: list[str], stack: Exi
     folder = keep / f"{snapshot.meta.locale}-{snapshot.meta.sections}-{own.fingerprint(corpus)}"
     makers: dict[str, Callable[[], Peer | list[Peer] | AbstractContextManager[Peer]]] = {
         "compiled": lambda: own.ours(snapshot, "auto"),
+        "best": lambda: own.ten_best(snapshot),
         "numpy": lambda: own.ours(snapshot, "numpy"),
         "n-grams": lambda: own.ours(snapshot, "auto", whole=True),
         "floors": lambda: own.floors(snapshot),

@@ -145,8 +145,8 @@ def _typical_idf(snapshot: Snapshot) -> float:
 def _facets(snapshot: Snapshot, query: Query, strict: Bits) -> dict[str, tuple[tuple[str, int], ...]]:
     facet = snapshot.facets["category"]
     counts = facet.tally(_within(strict, _filter(snapshot, query, without="category")))
-    pairs = [(name, count) for name, count in zip(facet.names, counts, strict=True) if count]
-    return {"category": tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))}
+    most_first = sorted([(-count, name) for name, count in zip(facet.names, counts, strict=True) if count])
+    return {"category": tuple([(name, -count) for count, name in most_first])}
 
 
 def _hit(snapshot: Snapshot, scored: Scored, marked: Sought, sure: float) -> Hit:

@@ -47,7 +47,7 @@ def _words_alone(words: tuple[int, ...]) -> Plan:
 
 
 def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
-    """The ten best articles with the sections that answer, all matches counted by category.
+    """The ten best articles with the sections that answer, and all matches counted by category.
 
     `whole`: a sentence with its n-grams, synonyms and readings. Excerpts come with all that a hit shows.
     """
@@ -74,6 +74,25 @@ def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
 
     name = "compiled" if kernel_name == "auto" else kernel_name
     return here(f"kb, {name}" + (", n-grams too" if whole else ""), ready)
+
+
+def ten_best(snapshot: Snapshot) -> Peer:
+    """No more than the others do: matches are known, but not counted."""
+
+    def ready(question: Question) -> Ask | None:
+        if question.counted or question.excerpts or question.article >= 0:
+            return None
+        used = _words_alone(question.words)
+        query = Query(text="", category=question.category)
+
+        def ask() -> int:
+            kernel.choose("auto")
+            best = snapshot.scorer.best(used, WEIGHTS.question, _filter(snapshot, query), 0.0, (), 10, 0, 10)
+            return len(best.page)
+
+        return ask
+
+    return here("kb, compiled, not counting", ready)
 
 
 def floors(snapshot: Snapshot) -> list[Peer]:

@@ -100,6 +100,7 @@ class Facet:
         self.names = names
         self.ptr = load(folder, f"{name}_ptr")
         self.values: Ints = load(folder, f"{name}_values")
+        self._holders: dict[str, Bits] = {}
 
     def tally(self, articles: Bits) -> list[int]:
         """How many articles of a set have each value."""
@@ -107,11 +108,14 @@ class Facet:
         return counts
 
     def holders(self, value: str) -> Bits:
-        """The articles that have a value; none an unknown one."""
+        """The articles that have a value; none an unknown one. Kept: a bit an article, for each value."""
+        if value in self._holders:
+            return self._holders[value]
         holds = np.zeros(len(self.ptr) - 1, bool)
         if value in self.names:
             places = np.flatnonzero(self.values == self.names.index(value))
             holds[np.searchsorted(self.ptr, places, side="right") - 1] = True
+            self._holders[value] = packed(holds)
         return packed(holds)
 
 
