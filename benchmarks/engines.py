@@ -154,7 +154,7 @@ def measured(made: list[Peer], kind: Kind, slow: int) -> list[Row]:
     able = list(made)
     for number, question in enumerate(kind.questions):
         for peer in list(able):
-            if number >= WARM + slow and peer.slow:
+            if peer.slow and not WARM <= number < WARM + slow:
                 continue
             answer = peer.ask(question)
             if answer is None:
