@@ -4,14 +4,14 @@
 
 Every further copy of an article has a third of its words replaced by words of other articles, each as likely
 as it is frequent. Term vectors are compiled as the indexer does it, but for n-grams, which are left out, and
-there is no Whoosh index: TARGET is for `engines.py`, which measures the rest.
+there is no Whoosh index: TARGET/snapshot is for `engines.py`, which measures the rest.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -26,7 +26,7 @@ from kb.model import Audience
 REPLACED = 1 / 3
 
 
-def copied(vectors: list[Vectors], times: int) -> Iterator[Vectors]:
+def copied(vectors: Sequence[Vectors], times: int) -> Iterator[Vectors]:
     chance = random.Random(11)
     pool = [term for each in vectors for term in each.terms]
     for number in range(times):
@@ -44,12 +44,14 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("--times", type=int, default=4)
     args = parser.parse_args()
-    locale = open_live(args.var).locales[0]
+    generation = open_live(args.var)
+    locale = generation.locales[0]
+    snapshot = generation.snapshot(locale, Audience.PUBLIC)
     folder = locale_folder(args.var, live_folder(args.var), Audience.PUBLIC, locale)
-    meta = compile_snapshot(
-        list(copied(list(durable.read_vectors(folder / "whoosh")), args.times)), args.target, locale
-    )
-    print(f"{meta.sections:,} sections, {meta.terms:,} terms in {args.target}")
+    keys = {snapshot.article(number).key for number in range(snapshot.meta.articles)}
+    vectors = durable.read_vectors(folder / "whoosh", keys)
+    meta = compile_snapshot(args.target, locale, None, (), list(copied(vectors, args.times)))
+    print(f"{meta.sections:,} sections, {meta.terms:,} terms in {args.target / 'snapshot'}")
 
 
 if __name__ == "__main__":

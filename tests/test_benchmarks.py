@@ -38,8 +38,8 @@ def test_keystrokes_are_timed_beside_a_tree(bundled: Indexed) -> None:
 
 
 def test_an_index_is_multiplied(bundled: Indexed, tmp_path: Path) -> None:
-    _run("copies.py", bundled.var, tmp_path / "snapshot", "--times", 2)
-    meta = json.loads((tmp_path / "snapshot" / "meta.json").read_text("utf-8"))
+    _run("copies.py", bundled.var, tmp_path / "twice", "--times", 2)
+    meta = json.loads((tmp_path / "twice" / "snapshot" / "meta.json").read_text("utf-8"))
     first = bundled.snapshot(meta["locale"])
     assert (meta["sections"], meta["articles"]) == (2 * first.meta.sections, 2 * first.meta.articles)
     assert meta["terms"] == first.meta.terms
