@@ -79,7 +79,7 @@ def _curves(lines: Lines, x: Callable[[float], float], y: Callable[[float], floa
 
 
 def _microseconds(time: float) -> str:
-    return f"{time:g} µs" if time < 1000 else f"{time / 1000:g} ms"
+    return f"{time:g} µs" if time < 1000 else f"{time / 1000:g} ms" if time < 1e6 else f"{time / 1e6:g} s"
 
 
 def _line(places: list[tuple[float, float]], colour: str, width: float, dashed: bool = False) -> str:
