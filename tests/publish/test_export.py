@@ -24,7 +24,9 @@ def export(repository: Repository, var: Path) -> Callable[[], dict[str, str]]:
         source = source_of(str(repository.folder))
         made = reading.exported(source, reading.fetch(source, "main", state, 60), state)
         return {
-            os.path.relpath(path, made.folder): str(path.readlink()) if path.is_symlink() else path.read_text()
+            os.path.relpath(path, made.folder): str(path.readlink())
+            if path.is_symlink()
+            else path.read_text()
             for path in sorted(made.folder.rglob("*"))
             if path.is_symlink() or path.is_file()
         }
