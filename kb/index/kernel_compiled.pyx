@@ -44,11 +44,29 @@ cdef extern from *:
         for (; i < count; i++) best = values[i] > best ? values[i] : best;
         return best;
     }
+
+    /* How many bits are set in both. The instruction that counts them is not in the oldest processors that this
+       is built for, so it is asked for when it runs; without it gcc calls a function for each word. */
+    #define COUNT_BITS_OF_BOTH \\
+        Py_ssize_t found = 0, i; \\
+        for (i = 0; i < count; i++) found += __builtin_popcountll(one[i] & other[i]); \\
+        return found;
+
+    #if defined(__x86_64__)
+    __attribute__((target("popcnt"))) static Py_ssize_t in_both_by_instruction(
+        const unsigned long long *one, const unsigned long long *other, Py_ssize_t count
+    ) { COUNT_BITS_OF_BOTH }
+    #endif
+
+    static Py_ssize_t in_both(const unsigned long long *one, const unsigned long long *other, Py_ssize_t count) {
+    #if defined(__x86_64__)
+        if (__builtin_cpu_supports("popcnt")) return in_both_by_instruction(one, other, count);
+    #endif
+        COUNT_BITS_OF_BOTH
+    }
     """
     float highest_of(const float* values, Py_ssize_t count) noexcept nogil
-    # of gcc and clang
-    int __builtin_ctzll(unsigned long long word) noexcept nogil
-    int __builtin_popcountll(unsigned long long word) noexcept nogil
+    Py_ssize_t in_both(const unsigned long long* one, const unsigned long long* other, Py_ssize_t count)
 
 cdef enum:
     # rows whose highest sum is looked at before each of them is
@@ -530,28 +548,11 @@ cdef Py_ssize_t _lower(const int* row, Py_ssize_t size, Py_ssize_t least) noexce
 
 
 def size(const unsigned long long[::1] bits):
-    cdef Py_ssize_t n, count = 0
-    for n in range(bits.shape[0]):
-        count += __builtin_popcountll(bits[n])
-    return count
+    return in_both(&bits[0], &bits[0], bits.shape[0])
 
 
-def tally(
-    const long long[::1] ptr, const int[::1] values, const unsigned long long[::1] bits, Py_ssize_t kinds
-):
-    counts = np.zeros(kinds, np.int64)
-    cdef long long[::1] count = counts
-    cdef Py_ssize_t n, i, article
-    cdef unsigned long long word
-    with nogil:
-        for n in range(bits.shape[0]):
-            word = bits[n]
-            while word:
-                article = 64 * n + __builtin_ctzll(word)
-                for i in range(ptr[article], ptr[article + 1]):
-                    count[values[i]] += 1
-                word &= word - 1
-    return counts.tolist()
+def tally(const unsigned long long[:, ::1] sets, const unsigned long long[::1] bits):
+    return [in_both(&sets[n, 0], &bits[0], bits.shape[0]) for n in range(sets.shape[0])]
 
 
 def bisect(const long long[::1] ptr, const unsigned char[:] data, bytes item):

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from kb.index.scorer import Ints, Offsets
 from kb.index.scorer import Scorer as Scorer
-from kb.index.sets import Ints, Offsets
 from kb.index.sets import size as size
 from kb.index.sets import tally as tally
 from kb.text.graphemes import tears, whole

@@ -12,9 +12,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from kb.index.sets import Bits, Bools, Ints, Offsets, bits_needed, packed, unpacked
+from kb.index.sets import Bits, Bools, bits_needed, packed, unpacked
 
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
 Postings = tuple[Offsets, Ints, Floats]
 """Where each list begins, and the end of the last; rows, ascending within a list; impacts."""
 Scored = tuple[int, float, bool, tuple[int, ...]]

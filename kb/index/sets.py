@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int32]
-Offsets = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint64]
 """Bit n of the whole is article n."""
 Bools = npt.NDArray[np.bool_]
@@ -34,8 +32,7 @@ def size(bits: Bits) -> int:
     return int(np.bitwise_count(bits).sum())
 
 
-def tally(ptr: Offsets, values: Ints, bits: Bits, kinds: int) -> list[int]:
-    """How often each value of a facet occurs among the articles of a set."""
-    owned = np.repeat(unpacked(bits, len(ptr) - 1), np.diff(ptr))
-    counts: list[int] = np.bincount(values[owned], minlength=kinds).tolist()
+def tally(sets: Bits, bits: Bits) -> list[int]:
+    """How many articles of a set are in each of some others; these are rows."""
+    counts: list[int] = np.bitwise_count(sets & bits).sum(axis=1, dtype=np.int64).tolist()
     return counts

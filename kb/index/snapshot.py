@@ -17,7 +17,7 @@ from kb.index import kernel
 from kb.index.blob import Blob, load
 from kb.index.schema import idf
 from kb.index.scorer import Postings, Scorer
-from kb.index.sets import Bits, packed
+from kb.index.sets import Bits, bits_needed, packed
 from kb.index.suggestions import SuggestionTable
 from kb.model import Article, Audience, Kind
 from kb.text.kana import is_kana
@@ -104,8 +104,14 @@ class Facet:
 
     def tally(self, articles: Bits) -> list[int]:
         """How many articles of a set have each value."""
-        counts: list[int] = kernel.chosen.tally(self.ptr, self.values, articles, len(self.names))
+        counts: list[int] = kernel.chosen.tally(self._sets, articles)
         return counts
+
+    @cached_property
+    def _sets(self) -> Bits:
+        """A row for each value: the articles that have it."""
+        sets = [self.holders(value) for value in self.names]
+        return np.stack(sets) if sets else np.zeros((0, bits_needed(len(self.ptr) - 1)), np.uint64)
 
     def holders(self, value: str) -> Bits:
         """The articles that have a value; none an unknown one. Kept: a bit an article, for each value."""
