@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
 import traceback
@@ -53,6 +54,16 @@ def forked(act: Callable[[], None]) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def heard(descriptor: int, seconds: float) -> bool:
+    """Whether something can be read, or the other side has ended, before so many seconds are over.
+
+    Not by `select`, which takes no descriptor above 1,023: a served index maps hundreds of files.
+    """
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(seconds * 1000))
 
 
 def get_ready(*modules: str) -> None:

@@ -12,6 +12,7 @@ import gc
 import logging
 import os
 import re
+import resource
 import secrets
 import socket
 import sys
@@ -55,6 +56,7 @@ REQUEST_LINE = 8190
 """gunicorn's own 4,094 bytes end at some 440 Japanese characters, escaped."""
 KEEPALIVE_SECONDS = 5
 _M_ARENA_MAX = -8  # malloc.h
+MOST_FILES = 65_536
 BEGIN_SECONDS = 2.0
 """From a worker's start until it hands over tickets, and facts that others left; its own come at once."""
 
@@ -91,12 +93,22 @@ def serve(
         ring = _publisher(var.absolute(), settings)
         if until is not None:
             until()
+        _open_files()
         listener = bind(host, port)
         number = listener.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         say = f"kb is serving http://{shown}:{number}{settings.base_url.prefix} (Ctrl-C stops)"
         made = made or Made()
         _Server(var, settings, locale or "", Path(metrics), listener, say, secret, made, ring).run()
+
+
+def _open_files() -> None:
+    """As many as the system grants: Python holds a descriptor for each mapped file, fifty a locale and
+    audience, and those of two generations when one follows the other."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _publisher(var: Path, settings: Settings) -> Callable[[], bool] | None:

@@ -85,7 +85,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     hook_secret_zendesk: Secret = Secret()
     owner_webhook: str = ""
     owner_secret: Secret = Secret()
-    check_cache: Path | None = None
+    check_cache: Path | None = Path("~/.cache/kb")
     """None: nothing is kept."""
     git_url: Secret = Secret()
     """May hold a password."""
@@ -178,10 +178,7 @@ def _ref(text: str) -> str:
 
 
 def _folder(text: str) -> Path | None:
-    try:
-        return None if text.lower() == "none" else Path(text).expanduser()
-    except RuntimeError:
-        return None  # nobody's home
+    return None if text.lower() == "none" else Path(text)
 
 
 def _below(text: str) -> str:

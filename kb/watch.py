@@ -9,7 +9,6 @@ and what is served stays.
 from __future__ import annotations
 
 import os
-import select
 import signal
 import stat
 from pathlib import Path
@@ -18,7 +17,7 @@ import click
 
 from kb.errors import KbError
 from kb.later import importing
-from kb.processes import forked
+from kb.processes import forked, heard
 
 LOOK_SECONDS = 0.5
 
@@ -63,7 +62,7 @@ def _watch(served: int, articles: Path, var: Path, locale: str | None, indexed: 
     with importing():
         from kb import index_cli  # noqa: F401 - each child has it then
     before = indexed
-    while not select.select([served], [], [], LOOK_SECONDS)[0]:
+    while not heard(served, LOOK_SECONDS):
         now = stamp(articles, var)
         # editors and git write in several steps: when two looks are the same they are done
         if now == before and now != indexed:

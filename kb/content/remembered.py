@@ -19,6 +19,10 @@ def remembered(folder: Path | None, root: Path) -> Iterator[dict[str, Outcome]]:
 
     Nothing in here fails a check: what cannot be read or written only costs the time of reading again.
     """
+    try:
+        folder = folder and folder.expanduser()
+    except RuntimeError:
+        folder = None  # nobody's home
     if folder is None:
         yield {}
         return

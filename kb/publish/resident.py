@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import gc
 import os
-import select
 import signal
 from functools import partial
 from pathlib import Path
 
 from kb.later import importing
-from kb.processes import forked
+from kb.processes import forked, heard
 from kb.publish import background
 from kb.publish import status as statuses
 from kb.publish.orders import order_of
@@ -53,7 +52,7 @@ def _ring(rings: int) -> bool:
 def _wait(hears: int, var: Path, settings: Settings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: a publish under way is ended in order
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    select.select([hears], [], [], BEGIN_SECONDS)
+    heard(hears, BEGIN_SECONDS)
     with importing():
         from kb.publish import gate, publish
     gate.get_ready(statuses.folder(var) / publish.RANKS)
