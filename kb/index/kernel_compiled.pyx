@@ -66,7 +66,11 @@ cdef extern from *:
     }
     """
     float highest_of(const float* values, Py_ssize_t count) noexcept nogil
-    Py_ssize_t in_both(const unsigned long long* one, const unsigned long long* other, Py_ssize_t count)
+    Py_ssize_t in_both(
+        const unsigned long long* one, const unsigned long long* other, Py_ssize_t count
+    ) noexcept nogil
+    # of gcc and clang: the number of the lowest bit that is set
+    int __builtin_ctzll(unsigned long long word) noexcept nogil
 
 cdef enum:
     # rows whose highest sum is looked at before each of them is
@@ -367,7 +371,7 @@ cdef class Scorer:
         Py_ssize_t wanted, Top* top,
     ) noexcept nogil:
         # pinned, strict matches, then what loose words and n-grams found alone
-        cdef Py_ssize_t strict, begin = fixed
+        cdef Py_ssize_t strict
         cdef Walk walk
         walk.marked, walk.eligible, walk.question, walk.extra = marked, eligible, question, question * most
         walk.asked = asked
@@ -385,6 +389,8 @@ cdef class Scorer:
         cdef Top blocks
         cdef int[MOST_BLOCKS] highest
         cdef float[MOST_BLOCKS] height
+        if walk.strict and self._members(scratch, walk, top):
+            return
         for n in range(walk.asked):
             self._offer(scratch, walk, scratch.asked[n], top)
         if _few(query, self.rows_count):
@@ -406,6 +412,20 @@ cdef class Scorer:
         for n in range((self.sections + BLOCK - 1) // BLOCK):
             if scratch.block[n] + walk.extra >= top.bar:
                 self._block(scratch, walk, n, top)
+
+    cdef bint _members(self, Scratch scratch, const Walk* walk, Top* top) noexcept nogil:
+        # when a filter or a rare word leaves few articles, these are offered, and no row is looked at
+        cdef const unsigned long long* eligible = walk.eligible if walk.eligible != NULL else walk.marked
+        cdef unsigned long long word
+        cdef Py_ssize_t n
+        if in_both(walk.marked, eligible, self.bits_needed) * BLOCK > self.sections:
+            return False
+        for n in range(self.bits_needed):
+            word = walk.marked[n] & eligible[n]
+            while word:
+                self._offer(scratch, walk, <int>(64 * n + __builtin_ctzll(word)), top)
+                word &= word - 1
+        return True
 
     cdef void _block(self, Scratch scratch, const Walk* walk, Py_ssize_t block, Top* top) noexcept nogil:
         cdef Py_ssize_t row
