@@ -78,7 +78,7 @@ OPERATIONS: tuple[Operation, ...] = (
             ("/articles", "Articles", "articles of a language.",
              zendesk_shapes.ZendeskArticles, zendesk_shapes.ZendeskListParams, (400, 503)),
             ("/{locale}/articles", "ArticlesOf", "articles of a language.",
-             zendesk_shapes.ZendeskArticles, zendesk_shapes.ZendeskListParams, (400, 503)),
+             zendesk_shapes.ZendeskArticles, zendesk_shapes.ZendeskPageParams, (400, 503)),
             *(
                 each
                 for number, base in enumerate(("/articles/{id}", "/{locale}/articles/{id}"))

@@ -44,6 +44,7 @@ from kb.web.zendesk_shapes import (
     ZendeskHit,
     ZendeskLinks,
     ZendeskListParams,
+    ZendeskPageParams,
     ZendeskPages,
     ZendeskResults,
     ZendeskSearchParams,
@@ -119,8 +120,13 @@ class ZendeskSearch(Resource):
 
 class ZendeskList(Resource):
     def on_get(self, req: falcon.Request, resp: falcon.Response, locale: str | None = None) -> None:
-        asked = read(req.query_string, ZendeskListParams)
-        shelf = _shelf(req, self.parts, locale or asked.locale)
+        asked: ZendeskPageParams
+        if locale is None:
+            asked = read(req.query_string, ZendeskListParams)
+            locale = asked.locale
+        else:
+            asked = read(req.query_string, ZendeskPageParams)
+        shelf = _shelf(req, self.parts, locale)
         numbers = _sorted(shelf, asked)
         size = asked.size or asked.per_page
         first = int(asked.after or 0) if asked.size else (asked.page - 1) * size
@@ -228,7 +234,7 @@ def _labelled(shelf: Shelf, numbers: list[int], label: str) -> list[int]:
     return [n for n in numbers if not label or label in shelf.snapshot.card(n).tags]
 
 
-def _sorted(shelf: Shelf, asked: ZendeskListParams) -> list[int]:
+def _sorted(shelf: Shelf, asked: ZendeskPageParams) -> list[int]:
     numbers = _labelled(shelf, _all(shelf), asked.label_names)
     key = {"position": "id", "title": "title"}.get(asked.sort_by, "updated")
     return sorted(

@@ -29,8 +29,9 @@ class ZendeskSearchParams(Struct, frozen=True, kw_only=True):
     per_page: PerPage = 25
 
 
-class ZendeskListParams(Struct, frozen=True, kw_only=True):
-    locale: Locale | None = None
+class ZendeskPageParams(Struct, frozen=True, kw_only=True):
+    """Of a list whose language stands in its address."""
+
     label_names: Label = ""
     sort_by: Literal["position", "title", "created_at", "updated_at", "edited_at"] = "position"
     sort_order: Literal["asc", "desc"] = "asc"
@@ -39,6 +40,10 @@ class ZendeskListParams(Struct, frozen=True, kw_only=True):
     size: Annotated[int, Meta(ge=0, le=100)] = msgspec.field(default=0, name="page[size]")
     """Asks for pages by cursor; 0 for those by number."""
     after: Annotated[str, Meta(pattern="^[0-9]{0,9}$")] = msgspec.field(default="", name="page[after]")
+
+
+class ZendeskListParams(ZendeskPageParams, frozen=True, kw_only=True):
+    locale: Locale | None = None
 
 
 class ZendeskArticle(Struct, frozen=True, kw_only=True):
