@@ -10,11 +10,13 @@ from pathlib import Path
 import click
 
 from kb import __version__
+from kb.content.book import Place
+from kb.content.book import error as error_at
 from kb.content.check import check
 from kb.content.findings import to_github, to_json, to_sarif, to_text
 from kb.content.remembered import remembered
 from kb.content.tree import read_tree
-from kb.errors import BadParameter
+from kb.errors import BadParameter, ContentError
 from kb.model import Finding, Severity, Tree
 from kb.options import ARTICLES, LOCALE
 from kb.publish import translations
@@ -28,6 +30,8 @@ _FORMATS: dict[str, Callable[[Sequence[Finding], str], str]] = {
     "sarif": lambda findings, prefix: to_sarif(findings, __version__, prefix),
 }
 """Of findings and the tree's path in its checkout."""
+SITE = "site"
+"""Concerns every file, whichever are asked about."""
 
 
 @click.command("check")
@@ -42,16 +46,27 @@ def check_command(
     """Check articles: front matter, links, anchors, images, titles. Exit status 1 when there are errors."""
     root = articles or Path("articles")
     wanted = [_within(root, path) for path in paths]
-    with remembered(load().check_cache, root) as read:
-        tree = read_tree(root, locale=locale, processes=2, read=read)
-    findings = check(tree, behind=_behind(root, tree))
+    findings = _findings(root, locale)
     if wanted:
         findings = tuple(
-            f for f in findings if any((root / f.path).resolve().is_relative_to(w) for w in wanted)
+            f
+            for f in findings
+            if f.code == SITE or any((root / f.path).resolve().is_relative_to(w) for w in wanted)
         )
     click.echo(_FORMATS[form](findings, _from_here(root)), nl=False)
     failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     sys.exit(1 if any(finding.severity in failing for finding in findings) else 0)
+
+
+def _findings(root: Path, locale: str | None) -> tuple[Finding, ...]:
+    try:
+        with remembered(load().check_cache, root) as read:
+            tree = read_tree(root, locale=locale, processes=2, read=read)
+    except ContentError as error:
+        # of a kb.yml; nothing can be said of the articles before it says who may read them
+        place = Place(error.path, error.line, error.column)
+        return (error_at(SITE, place, error.reason, "nothing else is checked before this is mended"),)
+    return check(tree, behind=_behind(root, tree))
 
 
 def _behind(root: Path, tree: Tree) -> list[Finding] | None:

@@ -23,13 +23,19 @@ class BadParameter(KbError):
 
 
 class ContentError(KbError):
-    """A file of the tree cannot be used; names the file, the line (0: the whole file) and the reason."""
+    """A file of the tree cannot be used; names the file, line and column (0: the whole of it), the reason."""
 
-    def __init__(self, path: str, line: int, reason: str) -> None:
-        super().__init__(f"{path}:{line}: {reason}" if line else f"{path}: {reason}")
+    def __init__(self, path: str, line: int, reason: str, column: int = 0) -> None:
+        super().__init__(f"{placed(path, line, column)}: {reason}")
         self.path = path
         self.line = line
         self.reason = reason
+        self.column = column
+
+
+def placed(path: str, line: int, column: int) -> str:
+    """`path:line:column` as far as it is known; editors and terminals open it."""
+    return ":".join([path, *(str(each) for each in (line, line and column) if each)])
 
 
 class TreeMissing(KbError):

@@ -13,6 +13,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from kb.errors import placed
+
 
 class Audience(StrEnum):
     """Who may read an article. The stricter of folder rule and front matter wins."""
@@ -127,12 +129,13 @@ class Finding(Struct, frozen=True, kw_only=True):
     line: int = 0
     """From 1; 0 when the whole file is meant."""
     column: int = 0
+    """From 1, in characters; 0 when the whole line is meant."""
     message: str
     mend: str = ""
     """One line that says what to do."""
 
     def __str__(self) -> str:
-        place = f"{self.path}:{self.line}" if self.line else self.path
+        place = placed(self.path, self.line, self.column)
         mend = f" ({self.mend})" if self.mend else ""
         return f"{place}: {self.severity.value}: {self.message} [{self.code}]{mend}"
 

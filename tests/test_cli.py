@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import pytest
 from trees import SHOP, folders, found, index, live, write
@@ -188,7 +190,7 @@ def test_index_tells_what_it_did_and_why_files_were_skipped(kb: Kb, tmp_path: Pa
         "en/empty.md",
         "en/twin.md",
     ]
-    assert "en/broken.md:3: error: left out: " in ran.err
+    assert "en/broken.md:3:1: error: left out: " in ran.err
     again = kb("index", "--articles", root, "--var", var)
     assert "(nothing changed)" in again.out
     assert again.err == ran.err
@@ -225,7 +227,7 @@ def test_index_without_articles_says_where_they_should_be(kb: Kb, tmp_path: Path
     line = refusal(kb("index", "--articles", tmp_path / "none", "--var", tmp_path / "var"))
     assert line == f"{tmp_path / 'none'}: cannot be listed: No such file or directory"
     write(tmp_path, {"kb.yml": "locales: nonsense: [\n"})
-    assert refusal(kb("index", "--articles", tmp_path, "--var", tmp_path / "var")).startswith("kb.yml:1: ")
+    assert refusal(kb("index", "--articles", tmp_path, "--var", tmp_path / "var")).startswith("kb.yml:1:18: ")
     assert not (tmp_path / "var").exists()
 
 
@@ -455,6 +457,42 @@ def test_check_speaks_json_github_and_sarif_with_paths_of_the_checkout(kb: Kb, h
     (run,) = json.loads(kb("check", "--format", "sarif").out)["runs"]
     places = [each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in run["results"]]
     assert places == ["articles/ja/bad/c.md", "articles/ja/odd/b.md"]
+
+
+def test_sarif_has_what_the_standard_and_code_scanning_require(kb: Kb, here: Path) -> None:
+    write(
+        here,
+        {"ja/返品 と/返金#1.md": "---\nstatus: 公開\n---\n# 返金\n\n[先](%E7%84%A1.md)\n", "ja/空.md": ""},
+    )
+    log = json.loads(kb("check", "--format", "sarif").out)
+    assert log["version"] == "2.1.0"
+    assert "sarif" in log["$schema"]
+    (run,) = log["runs"]
+    driver = run["tool"]["driver"]
+    assert (driver["name"], run["columnKind"]) == ("kb check", "unicodeCodePoints")
+    for rule in driver["rules"]:
+        assert all(rule[text]["text"] for text in ("shortDescription", "fullDescription", "help"))
+    ids = [rule["id"] for rule in driver["rules"]]
+    assert len(ids) == len(set(ids))
+    assert {result["ruleId"] for result in run["results"]} == set(ids)
+    for result in run["results"]:
+        assert result["level"] in ("error", "warning")
+        assert result["message"]["text"]
+        (place,) = (each["physicalLocation"] for each in result["locations"])
+        uri = place["artifactLocation"]["uri"]
+        assert (here.parent / unquote(uri)).is_file()
+        assert re.fullmatch(r"[A-Za-z0-9%/._~-]+", uri)
+        assert all(number >= 1 for number in place.get("region", {}).values())
+
+
+def test_a_broken_kb_yml_is_shown_where_it_is_broken_whatever_was_asked_about(kb: Kb, here: Path) -> None:
+    write(here, {"kb.yml": "site_name: ヘルプ\nlocales: [日本語]\n"})
+    ran = kb("check", "articles/ja/good", "--format", "github")
+    assert ran.status == 1
+    assert ran.out.startswith(
+        "::error file=articles/kb.yml,line=2,col=11,title=site::locales must be like ja"
+    )
+    assert "kb.yml:2:11: error: locales must be" in kb("check").out
 
 
 def test_check_from_elsewhere_names_files_from_the_root_of_the_tree(

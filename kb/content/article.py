@@ -17,6 +17,7 @@ from kb.content import frontmatter, guard, markdown
 from kb.content.frontmatter import FrontMatter
 from kb.content.paths import Layout, Place, locate
 from kb.content.walk import unreadable
+from kb.content.yamltext import Mark
 from kb.errors import ContentError
 from kb.model import Article, Audience, Finding, Kind, Severity, Status
 
@@ -79,7 +80,7 @@ def read(source: Source, rules: Rules) -> Outcome:
     try:
         text = _decode(source.data, path)
     except ContentError as error:
-        return Outcome(findings=(unreadable(path, error.line, error.reason),))
+        return Outcome(findings=(unreadable(path, error.reason, error.line, error.column),))
     try:
         yaml_text, body, first_line = frontmatter.split(text, path)
         head = frontmatter.parse(yaml_text, path, strict=rules.configured)
@@ -105,18 +106,19 @@ def _decode(data: bytes, path: str) -> str:
     if len(data) > markdown.MAX_BYTES:
         raise ContentError(path, 0, f"larger than {markdown.MAX_BYTES // 1_000_000} MB")
     if b"\x00" in data:
-        line = data.count(b"\n", 0, data.index(b"\x00")) + 1
-        raise ContentError(path, line, "is binary: it holds a NUL byte")
+        at = Mark.of_byte(data, data.index(b"\x00"))
+        raise ContentError(path, at.line, "is binary: it holds a NUL byte", at.column)
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ContentError(path, line, f"is not UTF-8 (byte 0x{data[error.start]:02x})") from None
+        at = Mark.of_byte(data, error.start)
+        reason = f"is not UTF-8 (byte 0x{data[error.start]:02x})"
+        raise ContentError(path, at.line, reason, at.column) from None
 
 
 def _left_out(code: str, error: ContentError) -> Finding:
     return Finding(code=code, severity=Severity.ERROR, path=error.path, line=error.line,
-                   message=f"left out: {error.reason}", mend=_MENDS[code])  # fmt: skip
+                   column=error.column, message=f"left out: {error.reason}", mend=_MENDS[code])  # fmt: skip
 
 
 def _empty(path: str) -> Finding:

@@ -65,15 +65,6 @@ def guess(book: Book, target: Target) -> str:
     return f"did you mean {near[0]}?" if near else "mend the path, or drop the link"
 
 
-def line_of(tree: Tree, path: str, words: str, last: bool = False) -> Place:
-    """The first line of the file that holds these words, or the last; the whole file when none does."""
-    lines = text_of(tree, path).split("\n")
-    for number in range(len(lines), 0, -1) if last else range(1, len(lines) + 1):
-        if (column := lines[number - 1].find(words)) >= 0:
-            return Place(path, number, column + 1)
-    return Place(path)
-
-
 def text_of(tree: Tree, path: str) -> str:
     """What stands in a file; empty when it is gone by now."""
     try:

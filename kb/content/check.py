@@ -16,9 +16,10 @@ from msgspec.structs import replace
 
 from kb.content import private, whole
 from kb.content.article import in_agents_folder
-from kb.content.book import HREF, Book, Place, book_of, error, guess, line_of, text_of, warning
+from kb.content.book import HREF, Book, Place, book_of, error, guess, text_of, warning
 from kb.content.findings import blocks
 from kb.content.paths import SITE_FILE, Layout, Target, resolve, split_locale
+from kb.content.pointing import place_of
 from kb.content.sources import Written, destinations
 from kb.model import Article, Audience, Finding, Severity, Status, Tree
 
@@ -141,13 +142,13 @@ def _guess_anchor(anchors: frozenset[str], wanted: str) -> str:
 def _related(book: Book, article: Article) -> Iterator[Finding]:
     for name in article.related:
         if f"{article.locale}/{name}" not in book.articles and name not in book.articles:
-            place = line_of(book.tree, article.path, name)
+            place = place_of(book.tree, article.path, "related", name)
             yield error("related", place, f"related names {name}, which is no article",
                          guess(book, Target("article", locale=article.locale, id=name)))  # fmt: skip
             continue
         aim = book.articles.get(f"{article.locale}/{name}") or book.articles[name]
         if article.audience is Audience.PUBLIC and aim.audience is Audience.AGENT:
-            yield error("link-to-agents", line_of(book.tree, article.path, name),
+            yield error("link-to-agents", place_of(book.tree, article.path, "related", name),
                          f"related of a public page names the agents-only article {aim.key}",
                          "take it out of related, or make the page agents-only")  # fmt: skip
 
@@ -155,18 +156,18 @@ def _related(book: Book, article: Article) -> Iterator[Finding]:
 def _category(tree: Tree, article: Article) -> Iterator[Finding]:
     known = {category.id for category in tree.site.categories}
     if known and article.category and article.category not in known:
-        yield warning("unknown-category", Place(article.path),
+        yield warning("unknown-category", place_of(tree, article.path, "category", article.category),
                        f"the category {article.category!r} is not listed in {SITE_FILE}",
                        "add it there, or move the file")  # fmt: skip
 
 
 def _dates(book: Book, article: Article, today: date) -> Iterator[Finding]:
     if article.review_by and article.review_by < today.isoformat():
-        yield warning("review-overdue", line_of(book.tree, article.path, "review_by"),
+        yield warning("review-overdue", place_of(book.tree, article.path, "review_by", article.review_by),
                        f"was to be reviewed by {article.review_by}",
                        "read it again, then set a new date")  # fmt: skip
     if article.publish_at and article.unpublish_at and article.publish_at >= article.unpublish_at:
-        yield warning("never-shown", line_of(book.tree, article.path, "unpublish_at"),
+        yield warning("never-shown", place_of(book.tree, article.path, "unpublish_at"),
                        "is taken down before it appears", "mend one of the two times")  # fmt: skip
 
 

@@ -25,6 +25,7 @@ CODES = {
     "unused-file": "An image or document that no article shows.",
     "orphan": "An article in no category that no page links to.",
     # front matter and kb.yml
+    "site": "A kb.yml that cannot be understood; the articles are not looked at.",
     "related": "`related` names no article.",
     "redirect": "`redirect_from` names what another article has.",
     "unknown-category": "A category that kb.yml does not list.",

@@ -26,7 +26,7 @@ def blocks(finding: Finding) -> bool:
 def to_text(findings: Sequence[Finding]) -> str:
     """One line each, then the counts."""
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
-    lines = [_placed(finding) for finding in findings]
+    lines = [str(finding) for finding in findings]
     lines.append(f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}")
     return "\n".join(lines) + "\n"
 
@@ -48,10 +48,7 @@ def to_github(findings: Sequence[Finding], prefix: str = "") -> str:
 
 def to_sarif(findings: Sequence[Finding], version: str, prefix: str = "") -> str:
     """SARIF 2.1.0, as code scanning takes it."""
-    rules = [
-        {"id": code, "shortDescription": {"text": CODES.get(code, code)}}
-        for code in sorted({finding.code for finding in findings})
-    ]
+    rules = [_rule(code) for code in sorted({finding.code for finding in findings})]
     driver = {"name": "kb check", "version": version, "rules": rules}
     run = {
         "tool": {"driver": driver},
@@ -64,14 +61,6 @@ def to_sarif(findings: Sequence[Finding], version: str, prefix: str = "") -> str
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def _placed(finding: Finding) -> str:
-    text = str(finding)
-    if finding.line and finding.column:
-        start = f"{finding.path}:{finding.line}"
-        return f"{start}:{finding.column}{text.removeprefix(start)}"
-    return text
 
 
 def _file(finding: Finding, prefix: str) -> str:
@@ -94,8 +83,22 @@ def _escape(text: str, in_property: bool) -> str:
     return text.replace(":", "%3A").replace(",", "%2C") if in_property else text
 
 
+def _rule(code: str) -> dict[str, object]:
+    """GitHub's code scanning takes no rule without all three texts."""
+    meaning = CODES.get(code, code)
+    help_text = f"{meaning} How to mend it stands in brackets at the end of each finding."
+    return {
+        "id": code,
+        "shortDescription": {"text": meaning},
+        "fullDescription": {"text": meaning},
+        "help": {"text": help_text},
+    }
+
+
 def _result(finding: Finding, prefix: str) -> dict[str, object]:
-    location: dict[str, object] = {"artifactLocation": {"uri": quote(_file(finding, prefix))}}
+    location: dict[str, object] = {
+        "artifactLocation": {"uri": quote(_file(finding, prefix)), "uriBaseId": "%SRCROOT%"}
+    }
     if finding.line:
         region = {"startLine": finding.line}
         if finding.column:

@@ -1,6 +1,6 @@
 """The YAML head of an article: split from the body and read into typed values. Used by `tree`.
 
-What is wrong is told as `Finding`s with the line in the file. How hard a wrong value is taken depends
+What is wrong is told as `Finding`s with line and column in the file. How hard a wrong value is taken depends
 on the tree: with a `kb.yml` the writers know our keys, so a wrong one is an error and the file is left
 out; without one the keys are somebody else's, so it is a warning and the value is ignored.
 """
@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from kb.content import questions, values
 from kb.content.paths import nfc
-from kb.content.yamltext import Mapping, Node, Refused, Scalar, load
+from kb.content.yamltext import Mapping, Mark, Node, Refused, Scalar, load
 from kb.errors import ContentError
 from kb.model import Audience, CallCard, Finding, Kind, Severity, Status
 
@@ -76,7 +76,7 @@ def split(source: str, path: str = "") -> tuple[str, str, int]:
     if closing is None:
         if _is_rule(source[opening.end() :]):
             return "", source, 1
-        raise ContentError(path, 1, "the front matter that opens here is never closed by ---")
+        raise ContentError(path, 1, "the front matter that opens here is never closed by ---", 1)
     body_start = min(closing.end() + 1, len(source))
     first_line = source.count("\n", 0, closing.end()) + 2
     return source[opening.end() : closing.start()], source[body_start:], first_line
@@ -99,7 +99,8 @@ def parse(yaml_text: str, path: str, *, strict: bool, first_line: int = 2) -> Pa
     if node is None or (isinstance(node, Scalar) and node.absent):
         return Parsed(values=FrontMatter())
     if not isinstance(node, Mapping):
-        raise ContentError(path, node.line, "the front matter must be keys with values, like `title: …`")
+        reason = "the front matter must be keys with values, like `title: …`"
+        raise ContentError(path, node.at.line, reason, node.at.column)
     return _Reader(path, strict).read(node)
 
 
@@ -119,7 +120,7 @@ class _Reader:
             if key in _READERS and not (isinstance(entry, Scalar) and entry.absent):
                 self._known(key, entry, found)
         self._draft(node, found)
-        self._unknown(node.lines)
+        self._unknown(node.keys)
         if self.closed:
             found["audience"] = Audience.AGENT
         return Parsed(values=FrontMatter(**found), findings=tuple(self.findings), left_out=self.left_out)
@@ -131,21 +132,20 @@ class _Reader:
             if key in _CLOSED and self.strict:
                 # Nobody can say who may read it, so only those do who may read everything.
                 self.closed = True
-                self._tell(f"unknown-{key}", error.line, f"{key} {error.reason}; counts as agents-only")
+                self._tell(f"unknown-{key}", error.at, f"{key} {error.reason}; counts as agents-only")
                 return
             self.left_out = self.left_out or self.strict
-            self._tell("front-matter", error.line, f"{key} {error.reason}")
+            self._tell("front-matter", error.at, f"{key} {error.reason}")
 
     def _questions(self, entry: Node) -> tuple[str, ...]:
-        lines = values.texts(entry)
         forms: list[str] = []
-        for number, line in enumerate(lines):
+        for item in values.items(entry):
+            line = values.text(item)
             try:
-                forms.extend(questions.expand(line))
+                forms.extend(questions.expand(line) if line else ())
             except questions.TooManyForms as error:
                 forms.append(line)
-                place = _line_of_item(entry, number)
-                self._tell("questions", place, f"the question {line[:60]!r} {error}; taken literally")
+                self._tell("questions", item.at, f"the question {line[:60]!r} {error}; taken literally")
         return tuple(dict.fromkeys(forms))
 
     def _draft(self, node: Mapping, found: dict[str, Any]) -> None:
@@ -157,47 +157,40 @@ class _Reader:
                 found["status"] = Status.DRAFT
         except Refused as error:
             self.left_out = self.left_out or self.strict
-            self._tell("front-matter", error.line, f"draft {error.reason}")
+            self._tell("front-matter", error.at, f"draft {error.reason}")
 
-    def _unknown(self, lines: AnyMapping[str, int]) -> None:
-        unknown = {key: line for key, line in lines.items() if key not in _READERS and key != "draft"}
+    def _unknown(self, keys: AnyMapping[str, Mark]) -> None:
+        unknown = {key: at for key, at in keys.items() if key not in _READERS and key != "draft"}
         if not unknown:
             return
         if self.strict:
-            for key, line in unknown.items():
-                self._warn_unknown(line, f"unknown key {key!r}", _guess(key))
+            for key, at in unknown.items():
+                self._warn_unknown(at, f"unknown key {key!r}", _guess(key))
             return
         # A foreign tree has a dozen keys of its own in each of thousands of files: one line a file.
-        keys = ", ".join(unknown)
+        first, names = min(unknown.values()), ", ".join(unknown)
         self._warn_unknown(
-            min(unknown.values()),
-            f"unknown keys ignored: {keys}",
-            "with a kb.yml they are checked one by one",
+            first, f"unknown keys ignored: {names}", "with a kb.yml they are checked one by one"
         )
 
-    def _warn_unknown(self, line: int, message: str, mend: str) -> None:
+    def _warn_unknown(self, at: Mark, message: str, mend: str) -> None:
         self.findings.append(
-            Finding(code="unknown-key", severity=Severity.WARNING, path=self.path, line=line,
-                    message=message, mend=mend)
+            Finding(code="unknown-key", severity=Severity.WARNING, path=self.path, line=at.line,
+                    column=at.column, message=message, mend=mend)
         )  # fmt: skip
 
-    def _tell(self, code: str, line: int, message: str) -> None:
+    def _tell(self, code: str, at: Mark, message: str) -> None:
         severity = Severity.ERROR if self.strict or code == "questions" else Severity.WARNING
         ignored = "" if self.strict or code == "questions" else "; ignored"
         self.findings.append(
-            Finding(code=code, severity=severity, path=self.path, line=line, message=message + ignored,
-                    mend=_MENDS.get(code, ""))
+            Finding(code=code, severity=severity, path=self.path, line=at.line, column=at.column,
+                    message=message + ignored, mend=_MENDS.get(code, ""))
         )  # fmt: skip
 
 
 def _guess(key: str) -> str:
     close = get_close_matches(key, [*_READERS, "draft"], n=1, cutoff=0.75)
     return f"did you mean {close[0]!r}?" if close else "remove it, or see the list of keys in the manual"
-
-
-def _line_of_item(entry: Node, number: int) -> int:
-    items = getattr(entry, "items", ())
-    return items[number].line if number < len(items) else entry.line
 
 
 def _one_of(choices: type[StrEnum]) -> Callable[[Node], StrEnum]:
@@ -209,23 +202,27 @@ def _one_of(choices: type[StrEnum]) -> Callable[[Node], StrEnum]:
             return choices(written.lower())
         except ValueError:
             known = ", ".join(choice.value for choice in choices)
-            raise Refused(node.line, f"must be one of {known}, not {written[:60]!r}") from None
+            raise Refused(node.at, f"must be one of {known}, not {written[:60]!r}") from None
 
     return read
 
 
 def _call_card(node: Node) -> CallCard:
-    entries = values.mapping(node).entries
-    for key, entry in entries.items():
+    found = values.mapping(node)
+    for key, at in found.keys.items():
         if key not in CallCard.__struct_fields__:
-            raise Refused(entry.line, f"has an unknown key {key!r}; it may hold say, ask and dont_say")
-    return CallCard(**{key: values.texts(entry) for key, entry in entries.items()})
+            raise Refused(at, f"has an unknown key {key!r}; it may hold say, ask and dont_say")
+    return CallCard(**{key: values.texts(entry) for key, entry in found.entries.items()})
 
 
 def _ids(node: Node) -> tuple[str, ...]:
+    return ids_in(*values.texts(node))
+
+
+def ids_in(*written: str) -> tuple[str, ...]:
     """Ids of articles, forgiving a leading slash and a Markdown ending."""
-    written = (_ENDING.sub("", each.strip("/")) for each in values.texts(node))
-    return tuple(nfc(each) for each in written if each)
+    names = (_ENDING.sub("", each.strip("/ ")) for each in written)
+    return tuple(nfc(each) for each in names if each)
 
 
 _READERS: dict[str, Callable[[Node], Any]] = {

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import unquote
 
+from kb.content.book import warning
 from kb.content.paths import article_id, nfc
-from kb.model import Article, Finding, Severity, Status, Tree
+from kb.content.pointing import place_of
+from kb.model import Article, Finding, Status, Tree
 
 _ADDRESS = re.compile(r"https?://[^/]+")
 
@@ -47,10 +48,5 @@ def _entries(article: Article, locales: tuple[str, ...]) -> Iterator[tuple[str, 
 
 
 def _finding(tree: Tree, article: Article, written: str, message: str) -> Finding:
-    try:
-        lines = (Path(tree.root) / article.path).read_text("utf-8", "replace").splitlines()
-    except OSError:
-        lines = []
-    line = next((number for number, text in enumerate(lines, 1) if written in text), 0)
-    return Finding(code="redirect", severity=Severity.WARNING, path=article.path, line=line, message=message,
-                   mend="drop this entry, or the other")  # fmt: skip
+    place = place_of(tree, article.path, "redirect_from", written)
+    return warning("redirect", place, message, "drop this entry, or the other")

@@ -12,6 +12,9 @@ import msgspec
 from kb import __version__
 from kb.content.article import Outcome
 
+_FORM = 2
+"""Counts what changed about findings; what was remembered before is not read."""
+
 
 @contextmanager
 def remembered(folder: Path | None, root: Path) -> Iterator[dict[str, Outcome]]:
@@ -26,8 +29,8 @@ def remembered(folder: Path | None, root: Path) -> Iterator[dict[str, Outcome]]:
     if folder is None:
         yield {}
         return
-    name = hashlib.sha256(f"{__version__} {root.resolve()}".encode("utf-8", "surrogateescape")).hexdigest()
-    file = folder / f"check-{name[:16]}.msgpack"
+    name = f"{__version__} {_FORM} {root.resolve()}".encode("utf-8", "surrogateescape")
+    file = folder / f"check-{hashlib.sha256(name).hexdigest()[:16]}.msgpack"
     found: dict[str, Outcome] = {}
     with suppress(OSError, msgspec.MsgspecError):
         found = msgspec.msgpack.decode(file.read_bytes(), type=dict[str, Outcome])

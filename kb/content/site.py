@@ -15,7 +15,7 @@ from typing import Any
 from kb.content import values
 from kb.content.codes import CODES
 from kb.content.paths import SITE_FILE, nfc
-from kb.content.yamltext import Mapping, Node, Refused, Scalar, load
+from kb.content.yamltext import Mapping, Mark, Node, Refused, Scalar, load
 from kb.errors import ContentError
 from kb.model import Category, Channel, Finding, Pin, Severity, Site
 
@@ -44,7 +44,7 @@ def read_site(root: Path) -> tuple[Site, tuple[Finding, ...]]:
         findings = _unknown_keys(entries)
         return _site(entries), findings
     except Refused as error:
-        raise ContentError(SITE_FILE, error.line, error.reason) from None
+        raise ContentError(SITE_FILE, error.at.line, error.reason, error.at.column) from None
 
 
 def read_synonyms(root: Path) -> tuple[tuple[tuple[str, ...], ...], tuple[Finding, ...]]:
@@ -53,14 +53,14 @@ def read_synonyms(root: Path) -> tuple[tuple[tuple[str, ...], ...], tuple[Findin
         text = _read(root / SYNONYMS_FILE, SYNONYMS_FILE)
         node = load(text, SYNONYMS_FILE) if text is not None else None
         lists = values.sequence(node) if node is not None else ()
-        groups = [(item.line, values.texts(item)) for item in lists]
+        groups = [(item.at, values.texts(item)) for item in lists]
     except ContentError as error:
-        return (), (_synonym_finding(Severity.ERROR, error.line, error.reason),)
+        return (), (_synonym_finding(Severity.ERROR, Mark(error.line, error.column), error.reason),)
     except Refused as error:
-        return (), (_synonym_finding(Severity.ERROR, error.line, f"a group {error.reason}"),)
+        return (), (_synonym_finding(Severity.ERROR, error.at, f"a group {error.reason}"),)
     small = tuple(
-        _synonym_finding(Severity.WARNING, line, "a group of fewer than two words says nothing")
-        for line, group in groups
+        _synonym_finding(Severity.WARNING, at, "a group of fewer than two words says nothing")
+        for at, group in groups
         if len(group) < 2
     )
     return tuple(group for _, group in groups if len(group) >= 2), small
@@ -78,29 +78,29 @@ def _read(file: Path, name: str) -> str | None:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ContentError(name, line, "is not UTF-8") from None
+        at = Mark.of_byte(data, error.start)
+        raise ContentError(name, at.line, "is not UTF-8", at.column) from None
 
 
-def _synonym_finding(severity: Severity, line: int, message: str) -> Finding:
+def _synonym_finding(severity: Severity, at: Mark, message: str) -> Finding:
     return Finding(
-        code="synonyms", severity=severity, path=SYNONYMS_FILE, line=line, message=message,
-        mend="write a list of lists: `- [refund, money back, 返金]`",
+        code="synonyms", severity=severity, path=SYNONYMS_FILE, line=at.line, column=at.column,
+        message=message, mend="write a list of lists: `- [refund, money back, 返金]`",
     )  # fmt: skip
 
 
 def _unknown_keys(entries: Mapping) -> tuple[Finding, ...]:
     findings = []
-    for key, line in entries.lines.items():
+    for key, at in entries.keys.items():
         if key in _KEYS:
             continue
         close = get_close_matches(key, _KEYS, n=1, cutoff=0.75)
         hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(_KEYS)}"
         if _ALARMING.search(key) or close == ["agents_only"]:
-            raise Refused(line, f"unknown key {key!r} could decide who reads what; {hint}")
+            raise Refused(at, f"unknown key {key!r} could decide who reads what; {hint}")
         findings.append(
-            Finding(code="unknown-key", severity=Severity.WARNING, path=SITE_FILE, line=line,
-                    message=f"unknown key {key!r}", mend=hint)
+            Finding(code="unknown-key", severity=Severity.WARNING, path=SITE_FILE, line=at.line,
+                    column=at.column, message=f"unknown key {key!r}", mend=hint)
         )  # fmt: skip
     return tuple(findings)
 
@@ -113,7 +113,7 @@ def _site(entries: Mapping) -> Site:
     contact = values.mapping(node["contact"]).entries if "contact" in node else {}
     for key in contact:
         if key not in ("hours", "channels"):
-            raise Refused(values.mapping(node["contact"]).lines[key], f"contact has an unknown key {key!r}")
+            raise Refused(values.mapping(node["contact"]).keys[key], f"contact has an unknown key {key!r}")
     return Site(
         site_name=_named(values.localized, node, "site_name", {}, spoken),
         default_locale=default,
@@ -141,14 +141,14 @@ def _named(read: Any, node: dict[str, Node], key: str, default: Any, *more: Any)
     try:
         return read(node[key], *more)
     except Refused as error:
-        raise Refused(error.line, f"{key} {error.reason}") from None
+        raise Refused(error.at, f"{key} {error.reason}") from None
 
 
 def _locales(node: Node) -> tuple[str, ...]:
     items = values.sequence(node)
     for item in items:
         if not _LOCALE.fullmatch(values.text(item)):
-            raise Refused(item.line, f"locales must be like ja, en or pt-BR, not {values.text(item)!r}")
+            raise Refused(item.at, f"locales must be like ja, en or pt-BR, not {values.text(item)!r}")
     return tuple(dict.fromkeys(values.text(item) for item in items))
 
 
@@ -157,9 +157,9 @@ def _default_locale(node: Node | None, locales: tuple[str, ...]) -> str:
         return locales[0] if locales else "en"
     written = values.text(node)
     if not _LOCALE.fullmatch(written):
-        raise Refused(node.line, f"default_locale must be like ja or en, not {written!r}")
+        raise Refused(node.at, f"default_locale must be like ja or en, not {written!r}")
     if locales and written not in locales:
-        raise Refused(node.line, f"default_locale {written!r} is none of the locales ({', '.join(locales)})")
+        raise Refused(node.at, f"default_locale {written!r} is none of the locales ({', '.join(locales)})")
     return written
 
 
@@ -168,7 +168,7 @@ def _time_zone(node: Node) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise Refused(node.line, f"must be a name like Asia/Tokyo or UTC, not {name!r}") from None
+        raise Refused(node.at, f"must be a name like Asia/Tokyo or UTC, not {name!r}") from None
     return name
 
 
@@ -178,11 +178,11 @@ def _folders(node: Node) -> tuple[str, ...]:
 
 def _keyed(node: Node, required: str, known: tuple[str, ...]) -> dict[str, Node]:
     found = values.mapping(node)
-    for key, line in found.lines.items():
+    for key, at in found.keys.items():
         if key not in known:
-            raise Refused(line, f"has an unknown key {key!r}; it may hold {', '.join(known)}")
+            raise Refused(at, f"has an unknown key {key!r}; it may hold {', '.join(known)}")
     if required not in found.entries or not values.text(found.entries[required]):
-        raise Refused(node.line, f"needs a {required!r}")
+        raise Refused(node.at, f"needs a {required!r}")
     return found.entries
 
 
@@ -208,7 +208,7 @@ def _pin(node: Node, default_locale: str) -> Pin:
     found = _keyed(node, "query", ("query", "locale", "articles"))
     articles = _named(values.texts, found, "articles", ())
     if not articles:
-        raise Refused(node.line, "needs a list of 'articles'")
+        raise Refused(node.at, "needs a list of 'articles'")
     return Pin(
         query=values.text(found["query"]),
         locale=_named(values.text, found, "locale", default_locale),
@@ -223,9 +223,9 @@ def _check(node: Node) -> dict[str, str]:
         if code not in CODES:
             close = get_close_matches(code, CODES, n=1, cutoff=0.6)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise Refused(found.lines[code], f"names no finding {code!r}{hint}")
+            raise Refused(found.keys[code], f"names no finding {code!r}{hint}")
         if wish not in ("off", "warning", "error"):
-            raise Refused(found.lines[code], f"{code} must be off, warning or error, not {wish!r}")
+            raise Refused(found.keys[code], f"{code} must be off, warning or error, not {wish!r}")
     return wishes
 
 

@@ -114,7 +114,7 @@ def _read_all(
         try:
             data = (root / path).read_bytes()
         except OSError as error:
-            outcomes[path] = Outcome(findings=(unreadable(path, 0, f"cannot be read: {error.strerror}"),))
+            outcomes[path] = Outcome(findings=(unreadable(path, f"cannot be read: {error.strerror}"),))
             continue
         digest = digests[path] = articles.digest(seeded, path, data)
         if digest in read:

@@ -1,6 +1,6 @@
 """From YAML nodes to typed values, one small reader a type; shared by `frontmatter` and `site`.
 
-Each takes a node and returns a value or raises `Refused` with the node's line. Numbers and words
+Each takes a node and returns a value or raises `Refused` with the node's place. Numbers and words
 like `yes` are their own text, so a title of 2026 or No is simply a title.
 """
 
@@ -21,16 +21,20 @@ def one_line(text: str) -> str:
 def text(node: Node) -> str:
     """A text in one line; lists and mappings are refused."""
     if not isinstance(node, Scalar):
-        raise Refused(node.line, "must be a text")
+        raise Refused(node.at, "must be a text")
     return "" if node.absent else one_line(node.text)
 
 
 def texts(node: Node) -> tuple[str, ...]:
     """A list of texts; a single text counts as a list of one, empty ones are left out."""
+    return tuple(dict.fromkeys(written for item in items(node) if (written := text(item))))
+
+
+def items(node: Node) -> tuple[Node, ...]:
+    """What `texts` reads one by one. Raises Refused."""
     if isinstance(node, Mapping):
-        raise Refused(node.line, "must be a list of texts")
-    found = [text(item) for item in (node.items if isinstance(node, Sequence) else (node,))]
-    return tuple(dict.fromkeys(each for each in found if each))
+        raise Refused(node.at, "must be a list of texts")
+    return node.items if isinstance(node, Sequence) else (node,)
 
 
 def words(node: Node) -> tuple[str, ...]:
@@ -45,7 +49,7 @@ def flag(node: Node) -> bool:
     """True or false, in any of the words that YAML has for them. Raises Refused."""
     word = text(node).lower()
     if word not in _TRUE | _FALSE:
-        raise Refused(node.line, f"must be true or false, not {word!r}")
+        raise Refused(node.at, f"must be true or false, not {word!r}")
     return word in _TRUE
 
 
@@ -65,7 +69,7 @@ def zoned(node: Node) -> datetime | None:
         return None
     found = _parse_time(node, written)
     if found.tzinfo is None:
-        raise Refused(node.line, f"must carry a time zone, like {found:%Y-%m-%dT%H:%M}+09:00")
+        raise Refused(node.at, f"must carry a time zone, like {found:%Y-%m-%dT%H:%M}+09:00")
     return _in_utc(node, found)
 
 
@@ -77,7 +81,7 @@ def day(node: Node) -> str:
     try:
         return date.fromisoformat(written).isoformat()
     except ValueError:
-        raise Refused(node.line, f"must be a date like 2026-05-01, not {written!r}") from None
+        raise Refused(node.at, f"must be a date like 2026-05-01, not {written!r}") from None
 
 
 def localized(node: Node, locales: tuple[str, ...]) -> dict[str, str]:
@@ -91,9 +95,9 @@ def localized(node: Node, locales: tuple[str, ...]) -> dict[str, str]:
 def mapping(node: Node) -> Mapping:
     """Keys with their values; none when nothing is written. Raises Refused."""
     if isinstance(node, Scalar) and node.absent:
-        return Mapping({}, {}, node.line)
+        return Mapping({}, {}, node.at)
     if not isinstance(node, Mapping):
-        raise Refused(node.line, "must be a mapping of keys to values")
+        raise Refused(node.at, "must be a mapping of keys to values")
     return node
 
 
@@ -102,7 +106,7 @@ def sequence(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Scalar) and node.absent:
         return ()
     if not isinstance(node, Sequence):
-        raise Refused(node.line, "must be a list")
+        raise Refused(node.at, "must be a list")
     return node.items
 
 
@@ -110,11 +114,11 @@ def _parse_time(node: Node, written: str) -> datetime:
     try:
         return datetime.fromisoformat(written.replace("/", "-"))
     except ValueError:
-        raise Refused(node.line, f"must be a date or time like 2026-05-01, not {written!r}") from None
+        raise Refused(node.at, f"must be a date or time like 2026-05-01, not {written!r}") from None
 
 
 def _in_utc(node: Node, found: datetime) -> datetime:
     try:
         return found.astimezone(UTC)
     except OverflowError:
-        raise Refused(node.line, "is a time too far away") from None
+        raise Refused(node.at, "is a time too far away") from None

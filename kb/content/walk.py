@@ -29,17 +29,18 @@ def markdown_files(root: Path) -> tuple[list[str], list[Finding]]:
     for path in _walk(root, findings):
         reason = _why_not(root, path)
         if reason:
-            findings.append(unreadable(path, 0, reason))
+            findings.append(unreadable(path, reason))
         else:
             found.append(path)
     return sorted(found), findings
 
 
-def unreadable(path: str, line: int, reason: str) -> Finding:
+def unreadable(path: str, reason: str, line: int = 0, column: int = 0) -> Finding:
     """The finding for a file that is left out because it cannot be read."""
     shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     message = f"left out: {reason}"
-    return Finding(code="unreadable", severity=Severity.ERROR, path=shown, line=line, message=message,
+    return Finding(code="unreadable", severity=Severity.ERROR, path=shown, line=line, column=column,
+                   message=message,
                    mend="save it as a plain UTF-8 file within the tree, or delete it")  # fmt: skip
 
 
@@ -55,7 +56,7 @@ def inside(root: Path, path: str) -> bool:
 def _walk(root: Path, findings: list[Finding]) -> Iterator[str]:
     def cannot_list(error: OSError) -> None:
         folder = os.path.relpath(error.filename, root)
-        findings.append(unreadable(folder, 0, f"the folder cannot be listed: {error.strerror}"))
+        findings.append(unreadable(folder, f"the folder cannot be listed: {error.strerror}"))
 
     for folder, folders, names in os.walk(root, onerror=cannot_list):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from kb.content import alike, wording
 from kb.content.article import in_agents_folder
-from kb.content.book import HREF, Book, Place, error, guess, line_of, warning
+from kb.content.book import HREF, Book, Place, error, guess, warning
 from kb.content.paths import SITE_FILE, Layout, Target, nfc, resolve, split_locale
+from kb.content.pointing import place_of, word_in
 from kb.content.site import SYNONYMS_FILE
 from kb.model import Article, Finding, Status, Tree
 
@@ -42,7 +43,7 @@ def _titles(tree: Tree) -> Iterator[Finding]:
         title = unicodedata.normalize("NFKC", article.title).casefold()
         other = first.setdefault((article.locale, article.audience, title), article)
         if other is not article:
-            yield warning("duplicate-title", Place(article.path),
+            yield warning("duplicate-title", place_of(tree, article.path, "title", article.title),
                            f"has the same title as {other.path}: {article.title}",
                            "say in the title what is different here")  # fmt: skip
 
@@ -60,12 +61,12 @@ def _site(book: Book) -> Iterator[Finding]:
     for pin in tree.site.pinned:
         for name in pin.articles:
             if f"{pin.locale}/{name}" not in book.articles:
-                yield error("pinned", line_of(tree, SITE_FILE, name),
+                yield error("pinned", place_of(tree, SITE_FILE, "pinned.articles", name),
                              f"{pin.query!r} is pinned to {pin.locale}/{name}, which is no article",
                              guess(book, Target("article", locale=pin.locale, id=name)))  # fmt: skip
     for folder in tree.site.agents_only:
         if not any(_holds(folder, article, tree) for article in tree.articles):
-            yield warning("agents-only", line_of(tree, SITE_FILE, folder),
+            yield warning("agents-only", place_of(tree, SITE_FILE, "agents_only", folder),
                            f"the agents-only folder {folder!r} holds no article",
                            "mend its name: nothing is hidden by it")  # fmt: skip
 
@@ -119,23 +120,22 @@ def _unused(tree: Tree) -> Iterator[Finding]:
 
 def _questions(tree: Tree) -> Iterator[Finding]:
     for article, other, question in wording.same_questions(tree.articles):
-        place = line_of(tree, article.path, question)
-        place = place if place.line else line_of(tree, article.path, "questions:")
+        place = place_of(tree, article.path, "questions", question)
         yield warning("same-question", place, f"{other.path} asks {question!r}, too",
                        "leave it to the one that answers it best")  # fmt: skip
     for query, claimed in wording.crowded(tree.articles):
         last = claimed[-1]
-        yield warning("crowded-golden", line_of(tree, last.path, query),
+        yield warning("crowded-golden", place_of(tree, last.path, "golden", query),
                        f"{len(claimed)} articles claim the golden query {query!r}, like {claimed[0].path}",
                        "only three can be among the first three: take it out of some")  # fmt: skip
 
 
 def _synonyms(tree: Tree) -> Iterator[Finding]:
     for word in dict.fromkeys(wording.ambiguous(tree.synonyms)):
-        yield warning("ambiguous-synonym", line_of(tree, SYNONYMS_FILE, word, last=True),
+        yield warning("ambiguous-synonym", word_in(tree, SYNONYMS_FILE, word, last=True),
                       f"{word!r} stands in several groups",
                       "join the groups, or keep it in one")  # fmt: skip
     for word in wording.never_match(tree.synonyms, tree.articles):
-        yield warning("unused-synonyms", line_of(tree, SYNONYMS_FILE, word),
+        yield warning("unused-synonyms", word_in(tree, SYNONYMS_FILE, word),
                        f"no article has a word of the group of {word!r}",
                        "add the word that the articles use, or drop the group")  # fmt: skip

@@ -19,12 +19,14 @@ import msgspec
 from msgspec import Struct
 
 import kb
+from kb.content.book import error
+from kb.content.pointing import place_of
 from kb.errors import BadParameter, IndexDamaged
 from kb.evaluate import GOLDEN_RANK, Judged, Rank, golden, ranks
 from kb.explain import Explanation, Part, explain
 from kb.index.generation import FileSum, Generation
 from kb.index.snapshot import Card, Snapshot
-from kb.model import Article, Audience, Finding, Severity, Tree
+from kb.model import Audience, Finding, Tree
 from kb.plan import keep
 from kb.publish.status import Golden
 from kb.search import Query, search
@@ -172,19 +174,11 @@ def _finding(tree: Tree, new: Generation, live: Generation, rank: Rank, before: 
     article = next(each for each in tree.articles if (each.locale, each.id) == (judged.locale, name))
     now = f"is at {rank.rank}" if rank.rank else "is not found"
     winner = _winner(tree, new, live, rank)
-    return Finding(
-        code=LOSS, severity=Severity.ERROR, path=article.path, line=_line(tree, article, judged.query),
-        message=f"golden query {judged.query!r}: {name} was at {before} and {now}; {winner}",
-        mend="mend the article or the one above it, take the golden line out, or publish with --accept-loss",
+    return error(
+        LOSS, place_of(tree, article.path, "golden", judged.query),
+        f"golden query {judged.query!r}: {name} was at {before} and {now}; {winner}",
+        "mend the article or the one above it, take the golden line out, or publish with --accept-loss",
     )  # fmt: skip
-
-
-def _line(tree: Tree, article: Article, query: str) -> int:
-    try:
-        lines = (Path(tree.root) / article.path).read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return 0
-    return next((number for number, line in enumerate(lines, 1) if query in line), 0)
 
 
 def _winner(tree: Tree, new: Generation, live: Generation, rank: Rank) -> str:

@@ -148,7 +148,7 @@ def test_overdue_reviews_and_translations_left_behind_are_told(codes: Codes) -> 
         "ja/a.md": "---\nupdated: 2026-05-01\nreview_by: 2026-05-31\n---\n# A",
         "en/a.md": "---\nupdated: 2026-04-01\nreview_by: 2026-06-01\n---\n# A",
     }
-    assert codes(files) == [("stale-translation", "en/a.md", 0, 0), ("review-overdue", "ja/a.md", 3, 1)]
+    assert codes(files) == [("stale-translation", "en/a.md", 0, 0), ("review-overdue", "ja/a.md", 3, 12)]
 
 
 def test_pages_that_say_nearly_the_same_are_told(codes: Codes) -> None:
@@ -164,7 +164,7 @@ def test_an_agents_only_folder_that_holds_nothing_is_told(codes: Codes) -> None:
 
 
 def test_what_the_reading_found_comes_along(codes: Codes) -> None:
-    assert ("unknown-key", "ja/a.md", 2, 0) in codes({"ja/a.md": "---\ncolour: red\n---\n# A"})
+    assert ("unknown-key", "ja/a.md", 2, 1) in codes({"ja/a.md": "---\ncolour: red\n---\n# A"})
 
 
 def test_related_of_a_public_page_that_names_an_agents_only_article_is_an_error(codes: Codes) -> None:
@@ -235,7 +235,7 @@ def test_kb_yml_turns_findings_off_or_takes_them_harder_but_not_those_that_block
 
 
 def test_a_wish_about_no_finding_is_refused_with_its_line(tree: MakeTree) -> None:
-    with pytest.raises(ContentError, match=r"kb\.yml:4: .*'orphans'; did you mean 'orphan'"):
+    with pytest.raises(ContentError, match=r"kb\.yml:4:9: .*'orphans'; did you mean 'orphan'"):
         found(tree, {"kb.yml": BARE + "check: {orphans: off}\n"})
     with pytest.raises(ContentError, match="orphan must be off, warning or error"):
         found(tree, {"kb.yml": BARE + "check: {orphan: maybe}\n"})
@@ -297,3 +297,38 @@ def test_translations_left_behind_are_told_with_the_number_of_commits(tree: Make
     git("commit", "--quiet", "--all", "--message", "x")
     done = CliRunner().invoke(cli, ["check", "--articles", str(root)], env={"KB_CHECK_CACHE": "none"})
     assert "stale-translation" not in done.output
+
+
+def test_what_front_matter_and_kb_yml_name_is_pointed_at_where_it_is_written(codes: Codes) -> None:
+    files = {
+        "kb.yml": "default_locale: ja\nlocales: [ja]\nagents_only: [internal, /none/]\n"
+        "categories: [{id: x}]\ncheck: {orphan: off}\n"
+        "pinned:\n  - {query: none, articles: [x/a, none]}\n",
+        "ja/internal/i.md": "---\ncategory: x\n---\n# I",
+        "ja/x/a.md": "---\ntitle: x/gone と y\nrelated:\n  - /x/gone.md\n  - x/b\nreview_by: 2026-01-02\n"
+        "questions: [何, 返品(でき|し)たい]\n---\n# A\n",
+        "ja/x/b.md": "---\ntitle: B\ncategory: y\nquestions:\n- 返品したい？\nredirect_from: [x/z, x/a]\n---\n# B\n",
+    }
+    assert codes(files) == [
+        ("related", "ja/x/a.md", 4, 5),
+        ("review-overdue", "ja/x/a.md", 6, 12),
+        ("unknown-category", "ja/x/b.md", 3, 11),
+        ("same-question", "ja/x/b.md", 5, 3),
+        ("agents-only", "kb.yml", 3, 25),
+        ("pinned", "kb.yml", 7, 35),
+    ]
+
+
+def test_a_byte_that_is_no_utf_8_is_pointed_at(codes: Codes) -> None:
+    files: Files = {"ja/internal/i.md": "# I", "ja/a.md": "# 題\n\n返金".encode() + b"\xff\n"}
+    assert codes(files) == [("unreadable", "ja/a.md", 3, 3)]
+
+
+def test_words_of_synonyms_are_pointed_at_whole(codes: Codes) -> None:
+    files = {
+        "ja/internal/i.md": "# I",
+        "ja/a.md": "# 返金 返却 refunds\n",
+        "synonyms.yml": "- [refunds, 返金]\n- [返却する, refund, refunds]\n- [alone]\n",
+    }
+    assert ("ambiguous-synonym", "synonyms.yml", 2, 18) in codes(files)
+    assert ("synonyms", "synonyms.yml", 3, 3) in codes(files)

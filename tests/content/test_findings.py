@@ -46,7 +46,7 @@ def test_sarif_names_rules_levels_and_places() -> None:
     first, second = run["results"]
     assert first["level"] == "error"
     assert first["locations"][0]["physicalLocation"] == {
-        "artifactLocation": {"uri": "ja/a%20b.md"},
+        "artifactLocation": {"uri": "ja/a%20b.md", "uriBaseId": "%SRCROOT%"},
         "region": {"startLine": 3, "startColumn": 7},
     }
     assert "region" not in second["locations"][0]["physicalLocation"]

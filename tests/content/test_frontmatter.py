@@ -35,7 +35,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_not_hide_the_front_matter() 
 
 
 def test_a_front_matter_that_is_never_closed_names_its_first_line() -> None:
-    with pytest.raises(ContentError, match=r"^a\.md:1: .*never closed"):
+    with pytest.raises(ContentError, match=r"^a\.md:1:1: .*never closed"):
         split("---\ntitle: A\n\nBody\n", "a.md")
 
 
@@ -210,3 +210,39 @@ def test_a_question_with_too_many_forms_is_kept_as_written_and_told() -> None:
 def test_any_text_is_parsed_or_refused_with_a_content_error(text: str, strict: bool) -> None:
     with suppress(ContentError):
         parse(text, "a.md", strict=strict)
+
+
+@pytest.mark.parametrize(
+    ("yaml_text", "code", "place"),
+    [
+        ("title: A\ntags:\n  a: b\n", "front-matter", (4, 3)),
+        ("title: A\naudience:  全員\n", "unknown-audience", (3, 12)),
+        ("title: A\nreview_by: soon\n", "front-matter", (3, 12)),
+        ("title: A\ndraft: perhaps\n", "front-matter", (3, 8)),
+        ("title: 題\n'題名': B\n", "unknown-key", (3, 1)),
+        ("call_card: {say: a, 言う: b}\n", "front-matter", (2, 21)),
+        ("questions: ['', '日本', '" + "(a|b)" * 7 + "']\n", "questions", (2, 23)),
+    ],
+)
+def test_what_is_wrong_is_told_with_the_column_in_characters(
+    yaml_text: str, code: str, place: tuple[int, int]
+) -> None:
+    (finding,) = head(yaml_text).findings
+    assert (finding.code, (finding.line, finding.column)) == (code, place)
+    assert str(finding).startswith(f"a.md:{place[0]}:{place[1]}: ")
+
+
+@pytest.mark.parametrize(
+    ("yaml_text", "place"),
+    [
+        ("題: [a\ntags: b", (3, 5)),
+        ("題: &x a", (2, 4)),
+        ("題名: 返金\n題: a\x01b", (3, 5)),
+        ("題: a\n題: b", (3, 1)),
+    ],
+)
+def test_yaml_that_is_not_taken_is_refused_with_its_column(yaml_text: str, place: tuple[int, int]) -> None:
+    with pytest.raises(ContentError) as caught:
+        head(yaml_text)
+    assert (caught.value.line, caught.value.column) == place
+    assert str(caught.value).startswith(f"a.md:{place[0]}:{place[1]}: ")

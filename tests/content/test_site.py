@@ -49,26 +49,28 @@ def test_every_key_of_kb_yml_is_read(tree: MakeTree) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "reason"),
+    ("text", "place", "reason"),
     [
-        ("locales: [ja\n", 2, "broken YAML"),
-        ("- a\n", 1, "must be a mapping"),
-        ("locales: ja\n", 1, "must be a list"),
-        ("locales: [Japanese]\n", 1, "must be like ja"),
-        ("locales: [ja]\ndefault_locale: en\n", 2, "none of the locales"),
-        ("time_zone: Tokio\n", 1, "Asia/Tokyo"),
-        ("categories:\n  - title: x\n", 2, "needs a 'id'"),
-        ("agents_only: {a: b}\n", 1, "agents_only must be a list"),
-        ("default_locale: ja\nagent_only: [a]\n", 2, "did you mean 'agents_only'"),
-        ("pinned:\n  - query: x\n", 2, "articles"),
+        ("locales: [ja\n", (2, 1), "broken YAML"),
+        ("- a\n", (1, 1), "must be a mapping"),
+        ("locales: ja\n", (1, 10), "must be a list"),
+        ("locales: [日本, Japanese]\n", (1, 11), "must be like ja"),
+        ("locales: [ja]\ndefault_locale: en\n", (2, 17), "none of the locales"),
+        ("time_zone: Tokio\n", (1, 12), "Asia/Tokyo"),
+        ("categories:\n  - title: x\n", (2, 5), "needs a 'id'"),
+        ("agents_only: {a: b}\n", (1, 14), "agents_only must be a list"),
+        ("default_locale: ja\nagent_only: [a]\n", (2, 1), "did you mean 'agents_only'"),
+        ("pinned:\n  - query: x\n", (2, 5), "articles"),
+        ("contact: {hours: いつも, tel: 1}\n", (1, 23), "contact has an unknown key 'tel'"),
     ],
 )
-def test_a_broken_kb_yml_names_the_line_and_serves_nothing(
-    tree: MakeTree, text: str, line: int, reason: str
+def test_a_broken_kb_yml_names_the_place_and_serves_nothing(
+    tree: MakeTree, text: str, place: tuple[int, int], reason: str
 ) -> None:
     with pytest.raises(ContentError, match=reason) as caught:
         read_site(tree({"kb.yml": text}))
-    assert (caught.value.path, caught.value.line) == ("kb.yml", line)
+    assert caught.value.path == "kb.yml"
+    assert (caught.value.line, caught.value.column) == place
 
 
 def test_an_unknown_key_that_decides_nothing_is_a_warning(tree: MakeTree) -> None:
