@@ -62,11 +62,14 @@ def log(var: Path) -> IO[bytes]:
     return file.open("wb" if fresh else "ab")
 
 
-def publish(order: Order, var: Path, waiting: ExitStack | None = None) -> None:
-    """Do it in this process, and print what came of it. `waiting` is left when it begins."""
+def publish(
+    order: Order, var: Path, waiting: ExitStack | None = None, ended: Callable[[], None] | None = None
+) -> None:
+    """Do it in this process, and print what came of it. `waiting` is left when it begins, `ended` called
+    when the next may begin."""
     from kb.publish import publish as publishing  # the indexer: a second of importing
 
-    status = publishing.publish(order, var, began=waiting.close if waiting else None)
+    status = publishing.publish(order, var, began=waiting.close if waiting else None, ended=ended)
     os.write(1, msgspec.json.encode(status) + b"\n")
 
 

@@ -10,8 +10,9 @@
     switch     one atomic replace of the pointer: searchable
     check      links, duplicates and the like: reported, nobody waits for it
 
-A commit that is still kept needs none of them but the last three. One publish at a time; who waited while a
-newer one succeeded gives way to it.
+A commit that is still kept needs only gate, smoke and switch. One publish at a time, until the switch; who
+waited while a newer one succeeded gives way to it. What comes after the switch, and telling others of it,
+keeps no push waiting: a newer publish may be under way by then, whose status is not touched any more.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -32,9 +33,8 @@ from kb.content.tree import read_tree
 from kb.errors import IndexDamaged, IndexLocked, IndexMismatch, IndexMissing, KbError
 from kb.index import kept
 from kb.index.generation import Generation, open_live
-from kb.index.state import SiteState
 from kb.model import Finding, Past, Severity, Tree
-from kb.publish import gate, reading, translations
+from kb.publish import earlier, gate, reading, translations
 from kb.publish import status as statuses
 from kb.publish.orders import Order
 from kb.publish.status import Golden, Status
@@ -44,9 +44,6 @@ WAIT_SECONDS = 60.0
 MOST_FINDINGS = 100
 RANKS = "golden.msgpack"
 """Ranks of the golden queries in the live generation, beside the status."""
-_MADE = kept.MADE
-_SHORTEST = 7
-"""Characters from which a ref may name a kept generation or commit without asking the remote."""
 
 
 class Blocked(KbError):
@@ -59,17 +56,22 @@ class Blocked(KbError):
 
 
 class _Run:
-    """The publish under way; its status is on disk before each step, so a killed one tells its step."""
+    """The publish under way; its status is on disk before each step, so a killed one tells its step.
+
+    `after`: what may be done when the next one has its turn.
+    """
 
     def __init__(self, var: Path, order: Order, number: int, progress: indexer.Progress | None) -> None:
         self.var, self.order, self.progress = var, order, progress
+        self.after: list[Callable[[], None]] = []
+        self.its_turn = True
         now = time.time()
         self.status = Status(number=number, state="running", cause=order.cause, source=order.source.name,
                              ref=order.ref, asked=order.asked or now, started=now)  # fmt: skip
 
     def update(self, **changes: object) -> None:
         self.status = replace(self.status, **changes)
-        statuses.write(self.var, self.status)
+        (statuses.write if self.its_turn else statuses.amend)(self.var, self.status)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -81,53 +83,75 @@ class _Run:
 
 
 def publish(
-    order: Order, var: Path, progress: indexer.Progress | None = None, began: Callable[[], None] | None = None
+    order: Order,
+    var: Path,
+    progress: indexer.Progress | None = None,
+    began: Callable[[], None] | None = None,
+    ended: Callable[[], None] | None = None,
 ) -> Status:
     """Publish, and tell what came of it; every failure is in the status, and the live index is what it was.
 
-    `began` is called when no other publish is under way any more, before anything is fetched.
-    Raises IndexNotWritable when not even the state folder can be made.
+    `began` is called when no other publish is under way any more, before anything is fetched, `ended` when
+    the next may begin. Raises IndexNotWritable when not even the state folder can be made.
     """
     number = statuses.next_number(var)
-    with statuses.locked(var, "publish", wait=True):
-        if began:
-            began()
-        if order.cause == "hook" and (pushed := statuses.wanted(var)):
-            # whatever was pushed while this one waited is fetched with it
-            number, order = max(number, pushed.number), replace(order, asked=pushed.asked)
-        newer = statuses.last(var)
-        if newer and newer.number > number and newer.state in ("live", "unchanged"):
-            return replace(newer, number=number, state="superseded")
-        run = _Run(var, order, number, progress)
-        try:
-            _publish(run)
-        except Blocked as error:
-            run.update(state="blocked", error=str(error), findings=error.findings[:MOST_FINDINGS])
-        except KbError as error:
-            run.update(state="failed", error=str(error))
-        except OSError as error:
-            reason = f"{error.filename or var}: {error.strerror or error}"
-            run.update(state="failed", error=reason)
-        except BaseException as error:
-            run.update(state="failed", error=f"ended by {type(error).__name__}", finished=time.time())
-            raise
-        if run.status.state in ("blocked", "failed"):
-            run.update(finished=time.time())
-        statuses.answered(var, number)
-        if order.status_url:
-            run.update(posted=statuses.post(run.status, order.status_url, order.status_secret))
-        statuses.note(var, run.status)
-        return run.status
+    with ExitStack() as standing:
+        with statuses.locked(var, "publish", wait=True):
+            if began:
+                began()
+            run = _in_turn(order, var, number, progress, standing)
+        if ended:
+            ended()
+        if isinstance(run, Status):
+            return run
+        run.its_turn = False
+        for act in run.after:
+            with suppress(KbError, OSError):
+                act()
+    order = run.order
+    if order.status_url:
+        run.update(posted=statuses.post(run.status, order.status_url, order.status_secret))
+    return run.status
 
 
-def _publish(run: _Run) -> None:
+def _in_turn(
+    order: Order, var: Path, number: int, progress: indexer.Progress | None, standing: ExitStack
+) -> _Run | Status:
+    """What one does at a time; a Status when a newer one has done it."""
+    if order.cause == "hook" and (pushed := statuses.wanted(var)):
+        # whatever was pushed while this one waited is fetched with it
+        number, order = max(number, pushed.number), replace(order, asked=pushed.asked)
+    newer = statuses.last(var)
+    if newer and newer.number > number and newer.state in ("live", "unchanged"):
+        return replace(newer, number=number, state="superseded")
+    run = _Run(var, order, number, progress)
+    try:
+        _publish(run, standing)
+    except Blocked as error:
+        run.update(state="blocked", error=str(error), findings=error.findings[:MOST_FINDINGS])
+    except KbError as error:
+        run.update(state="failed", error=str(error))
+    except OSError as error:
+        reason = f"{error.filename or var}: {error.strerror or error}"
+        run.update(state="failed", error=reason)
+    except BaseException as error:
+        run.update(state="failed", error=f"ended by {type(error).__name__}", finished=time.time())
+        raise
+    if run.status.state in ("blocked", "failed"):
+        run.update(finished=time.time())
+    statuses.answered(var, number)
+    statuses.note(var, run.status)
+    return run
+
+
+def _publish(run: _Run, standing: ExitStack) -> None:
     order, var = run.order, run.var
-    commit, folder = _named(order, var)
+    commit, folder = earlier.named(order, var)
     if not folder and order.source.url:
         with run.step("fetch"):
             commit = reading.commit_of(order.source, order.ref, var, order.fetch_seconds)
         run.update(commit=commit)
-        folder = _kept(order, var, commit)
+        folder = earlier.of_commit(order, var, commit)
     if folder and _went_back(run, commit, folder):
         return
     live = _live(var)
@@ -143,13 +167,12 @@ def _publish(run: _Run) -> None:
                 stack, lambda: indexer.prepare(tree, var, past=past, processes=processes, progress=progress)
             )
         _go_live(run, prepared, tree)
-    with suppress(KbError, OSError), run.step("check"):
-        _report(run, tree, told, below)
     with suppress(KbError, OSError):
         if order.source.url:
-            mirror = reading.mirror_of(var)
-            mirror.hold(commit)
-            mirror.tidy()
+            reading.mirror_of(var).hold(commit)
+            # the next publish exports its files over these
+            tree = standing.enter_context(reading.standing(tree, var))
+        run.after = [partial(_report, run, tree, told, below), partial(_tidy, run)]
 
 
 def _live(var: Path) -> Generation | None:
@@ -218,8 +241,8 @@ def _go_live(run: _Run, prepared: indexer.Prepared, tree: Tree | None) -> None:
     run.update(state=state, finished=now, searchable_seconds=round(max(0.0, now - run.status.asked), 3))
     statuses.answered(run.var, run.status.number)
     with suppress(OSError):
-        file = kept.root(run.var) / prepared.folder / _MADE
-        file.write_bytes(msgspec.json.encode(_made(run.order, run.status.commit)))
+        file = kept.root(run.var) / prepared.folder / kept.MADE
+        file.write_bytes(msgspec.json.encode(earlier.made_of(run.order, run.status.commit)))
 
 
 def _gate(run: _Run, tree: Tree | None, new: Generation, previous: Generation | None) -> Golden:
@@ -234,45 +257,24 @@ def _gate(run: _Run, tree: Tree | None, new: Generation, previous: Generation | 
 
 
 def _report(run: _Run, tree: Tree, told: tuple[Finding, ...], below: str) -> None:
-    behind = None
-    if run.order.source.url:
-        behind = translations.behind(tree, reading.mirror_of(run.var), tree.commit, below)
-    found = (*check(tree, behind=behind), *told)
+    with run.step("check"):
+        behind = None
+        if run.order.source.url:
+            behind = translations.behind(tree, reading.mirror_of(run.var), tree.commit, below)
+        found = (*check(tree, behind=behind), *told)
     errors = sum(finding.severity is Severity.ERROR for finding in found)
     first = sorted(found, key=lambda finding: finding.severity is not Severity.ERROR)[:MOST_FINDINGS]
     run.update(findings=tuple(first), errors=errors, warnings=len(found) - errors)
 
 
+def _tidy(run: _Run) -> None:
+    """Nobody fetches while objects are packed, and nobody waits for that to begin."""
+    with statuses.locked(run.var, "publish", wait=False) as had:
+        if had and run.order.source.url:
+            reading.mirror_of(run.var).tidy()
+
+
 # ---------------------------------------------------------------- going back
-
-
-def _named(order: Order, var: Path) -> tuple[str, str]:
-    """(commit, folder) of the kept generation that the ref names, so that no remote is needed to go back."""
-    if len(order.ref) < _SHORTEST or set(order.ref) - set("0123456789abcdef-~"):
-        return "", ""
-    for folder, state, made in kept.find(var, order.ref):
-        if _still_right(state) and made.get("source") in ("", order.source.name):
-            return made.get("commit", ""), folder
-    return "", ""
-
-
-def _kept(order: Order, var: Path, commit: str) -> str:
-    """Folder of the kept generation of this very commit, read in this very way."""
-    wanted = _made(order, commit)
-    return next(
-        (f for f, state, made in kept.find(var, commit) if made == wanted and _still_right(state)), ""
-    )
-
-
-def _still_right(state: SiteState) -> bool:
-    """Whether no article has appeared or gone by its times since."""
-    return state.next_change is None or state.next_change > datetime.now(UTC)
-
-
-def _made(order: Order, commit: str) -> dict[str, str]:
-    """What decides what is read."""
-    path = "" if order.source.path is None else order.source.path or "."
-    return {"commit": commit, "source": order.source.name, "path": path, "locale": order.locale or ""}
 
 
 def _went_back(run: _Run, commit: str, folder: str) -> bool:

@@ -2,15 +2,20 @@
 
 <var>/publish/mirror        what the remote has
 <var>/publish/export/       the last exported commit; only what changed is written for the next one
+<var>/publish/checked-…     the same files, while they are checked after the switch
 <var>/publish/lineage…      what need not be read twice
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 from msgspec import Struct
@@ -27,6 +32,9 @@ from kb.publish.git import Mirror
 from kb.publish.source import Source, articles_folder
 from kb.publish.status import folder as state_folder
 
+LEFT_SECONDS = 3600
+"""A check is over by then, or was killed."""
+_STANDING = "checked-"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -113,6 +121,19 @@ def tree_of(
     """The articles of an export; what could not be exported is among the findings."""
     tree = read_tree(made.folder, locale=locale, known=known, progress=progress, processes=processes)
     return replace(tree, commit=commit, findings=(*made.findings, *tree.findings))
+
+
+@contextmanager
+def standing(tree: Tree, var: Path) -> Iterator[Tree]:
+    """The tree on files that stay as they are when the next commit is exported. Raises OSError."""
+    state = state_folder(var)
+    for left in state.glob(f"{_STANDING}*"):
+        if time.time() - left.stat().st_mtime > LEFT_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(dir=state, prefix=_STANDING, ignore_cleanup_errors=True) as folder:
+        # a link is enough: a file that changed is exported as another one
+        shutil.copytree(tree.root, folder, symlinks=True, copy_function=os.link, dirs_exist_ok=True)
+        yield replace(tree, root=folder)
 
 
 def past_of(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from kb.settings import Settings
 
 BEGIN_SECONDS = 2.0
 """From the start of the service until it imports what only publishing needs: readers come first."""
+LOOK_SECONDS = 1.0
+"""Between two looks at whether a publish has told everybody and ended."""
 
 
 def start(var: Path, settings: Settings) -> partial[bool]:
@@ -57,19 +60,32 @@ def _wait(hears: int, var: Path, settings: Settings) -> None:
         from kb.publish import gate, publish
     gate.get_ready(statuses.folder(var) / publish.RANKS)
     gc.freeze()
-    while os.read(hears, 65536):
+    ending: set[int] = set()
+    while _rung(hears, ending):
         if statuses.wanted(var) is None:
             continue  # the publish before this ring fetched it already
+        over, ends = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(hears)
-            forked(lambda: _publish(var, settings))
-        os.waitpid(child, 0)
+            os.close(over)
+            forked(partial(_publish, var, settings, partial(os.close, ends)))
+        os.close(ends)
+        os.read(over, 1)  # nothing comes: its turn is over, or it was killed
+        os.close(over)
+        ending.add(child)
         gate.get_ready(statuses.folder(var) / publish.RANKS)
 
 
-def _publish(var: Path, settings: Settings) -> None:
+def _rung(hears: int, ending: set[int]) -> bool:
+    """Wait for a push, and for publishes whose turn is over to end; False: the service has ended."""
+    while ending and not heard(hears, LOOK_SECONDS):
+        ending -= {child for child in ending if os.waitpid(child, os.WNOHANG)[0]}
+    return bool(os.read(hears, 65536))
+
+
+def _publish(var: Path, settings: Settings, ended: Callable[[], None]) -> None:
     with background.log(var) as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    background.publish(order_of(settings, cause="hook"), var)
+    background.publish(order_of(settings, cause="hook"), var, ended=ended)

@@ -141,8 +141,18 @@ def _next(var: Path) -> int:
 
 
 def write(var: Path, status: Status) -> None:
-    with suppress(OSError):
+    """What the publish says whose turn it is."""
+    with suppress(OSError, IndexNotWritable), locked(var, "status", wait=True):
         _replace(folder(var) / "status.json", msgspec.json.format(msgspec.json.encode(status)))
+
+
+def amend(var: Path, status: Status) -> None:
+    """What a publish says whose turn is over; nothing once another has begun, which must not be hidden."""
+    with suppress(OSError, IndexNotWritable, msgspec.MsgspecError), locked(var, "status", wait=True):
+        file = folder(var) / "status.json"
+        now = msgspec.json.decode(file.read_bytes(), type=Status)
+        if (now.number, now.started) == (status.number, status.started):
+            _replace(file, msgspec.json.format(msgspec.json.encode(status)))
 
 
 def _replace(file: Path, data: bytes) -> None:

@@ -59,8 +59,9 @@ def test_each_ring_publishes_what_was_pushed_in_a_process_that_ends(repository, 
         assert live(var).commit == commit
         assert statuses.last(var).cause == "hook"
     assert len(found(var, "okapi")) == 2
-    told = (var / "publish" / "background.log").read_text().splitlines()
-    assert [json.loads(line)["state"] for line in told] == ["live", "live"]
+    log = var / "publish" / "background.log"
+    until(lambda: log.read_text().count("\n") == 2)
+    assert [json.loads(line)["state"] for line in log.read_text().splitlines()] == ["live", "live"]
 
 
 def test_pushes_during_a_build_are_one_more_publish_and_none_is_lost(repository, var, settings, ring):
