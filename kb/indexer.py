@@ -85,7 +85,8 @@ class Job(Struct, frozen=True, kw_only=True):
     locales: tuple[str, ...]
     changes: Changes
     media: Media
-    past: Past
+    moved: dict[str, str]
+    gone: dict[str, str]
     next_change: datetime | None
     previous: Generation | None
     progress: Progress
@@ -182,7 +183,8 @@ def _job(tree: Tree, var: Path, past: Past, previous: Generation | None, progres
     wanted, left_out = indexable(tree, now)
     media = store.store_media(Path(tree.root), tree.media, var)
     following = next_change_of(tree, now)
-    name = name_of(tree, wanted, media, past, following)
+    gone = gone_of(tree, past, now)
+    name = name_of(tree, wanted, media, past.moved, gone, following)
     unchanged = previous is not None and previous.name == name
     return Job(
         tree=tree,
@@ -195,7 +197,8 @@ def _job(tree: Tree, var: Path, past: Past, previous: Generation | None, progres
         locales=tuple(sorted({*tree.site.locales, *(article.locale for article in wanted)})),
         changes=compare(wanted, versions_of(var, previous) if previous else {}),
         media=media,
-        past=past,
+        moved=past.moved,
+        gone=gone,
         next_change=following,
         previous=previous,
         progress=progress,
@@ -342,8 +345,8 @@ def _describe(job: Job) -> None:
     state = SiteState(
         site=job.tree.site,
         locales=job.locales,
-        gone=gone_of(job.tree, job.past),
-        moved=job.past.moved,
+        gone=job.gone,
+        moved=job.moved,
         next_change=job.next_change,
         synonyms=cut_groups(job.tree.synonyms),
         media=job.media,

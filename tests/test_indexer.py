@@ -252,6 +252,23 @@ def test_an_article_is_found_from_its_day_on_until_its_last(tmp_path: Path, var:
     assert summary.left_out == {"not yet published": 1, "no longer published": 1}
 
 
+def test_what_is_over_is_gone_but_what_never_was_shown_is_nothing(tmp_path: Path, var: Path) -> None:
+    text = "\n---\n# Holiday\n\nText.\n"
+    root = write(
+        tmp_path / "articles",
+        {
+            "kb.yml": "locales: [en]\nagents_only: [agents]\n",
+            "en/over.md": "---\nunpublish_at: 2026-01-01T00:00Z" + text,
+            "en/agents/over.md": "---\nunpublish_at: 2026-01-01T00:00Z" + text,
+            "en/never.md": "---\npublish_at: 2026-01-02T00:00Z\nunpublish_at: 2026-01-01T00:00Z" + text,
+            "en/draft.md": "---\nstatus: draft\nunpublish_at: 2026-01-01T00:00Z" + text,
+            "en/later.md": "---\nunpublish_at: 9000-01-01T00:00Z" + text,
+        },
+    )
+    index(root, var)
+    assert live(var).gone == {"en/over": "Holiday"}
+
+
 def test_the_archived_are_told_apart_from_those_that_never_were(root: Path, var: Path) -> None:
     write(root, {"en/old.md": "---\nstatus: archived\n---\n# Old\n\nText.\n"})
     write(root, {"en/agents/old.md": "---\nstatus: archived\n---\n# Old\n\nText.\n"})

@@ -88,12 +88,17 @@ def _place(article: Article) -> tuple[int, str, str]:
 
 
 def name_of(
-    tree: Tree, wanted: Sequence[Article], media: Media, past: Past, following: datetime | None
+    tree: Tree,
+    wanted: Sequence[Article],
+    media: Media,
+    moved: Mapping[str, str],
+    gone: Mapping[str, str],
+    following: datetime | None,
 ) -> str:
     """`<commit or digest of the articles>-<digest of all that the generation is made of>`."""
     content = _digest(article.digest for article in wanted)
     site = [repr(tree.site), repr(tree.synonyms), repr(sorted(media.items()))]
-    old = [repr(sorted(each.items())) for each in (past.moved, gone_of(tree, past))]
+    old = [repr(sorted(each.items())) for each in (moved, gone)]
     inputs = _digest([fingerprint(), content, *site, *old, str(following)])
     return f"{tree.commit[:12] or content[:12]}-{inputs[:8]}"
 
@@ -102,11 +107,19 @@ def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def gone_of(tree: Tree, past: Past) -> dict[str, str]:
-    """Titles of public articles that were archived or deleted, by key."""
-    archived = (a for a in tree.articles if a.status is Status.ARCHIVED and a.audience is Audience.PUBLIC)
-    gone = past.gone | {article.key: article.title for article in archived}
+def gone_of(tree: Tree, past: Past, now: datetime) -> dict[str, str]:
+    """Titles of public articles that were archived or deleted, or whose time is over, by key."""
+    withdrawn = (each for each in tree.articles if each.audience is Audience.PUBLIC and _withdrawn(each, now))
+    gone = past.gone | {article.key: article.title for article in withdrawn}
     return {key: title for key, title in gone.items() if key not in past.moved}
+
+
+def _withdrawn(article: Article, now: datetime) -> bool:
+    """Whether readers once could open it; a draft, and what was over before it began, were never there."""
+    if article.status is not Status.PUBLISHED:
+        return article.status is Status.ARCHIVED
+    first, last = article.publish_at, article.unpublish_at
+    return last is not None and last <= now and (first is None or first < last)
 
 
 def next_change_of(tree: Tree, now: datetime) -> datetime | None:
