@@ -151,7 +151,8 @@ def translations_command(articles: Path | None, locale: str | None, with_diff: b
         click.echo(msgspec.json.format(msgspec.json.encode(found)))
         return
     for gap in found:
-        about = f" ({gap.commits} commits to {gap.source} since {gap.since[:12]})" if gap.commits else ""
+        commits = f"{gap.commits} commit{'s' if gap.commits > 1 else ''}"
+        about = f" ({commits} to {gap.source} since {gap.since[:12]})" if gap.commits else ""
         out.print(f"{gap.locale} {gap.state:8} {gap.path}{about}", markup=False)
         if with_diff and gap.diff:
             click.echo(gap.diff)
@@ -236,7 +237,8 @@ def bisect_command(
     for name, standing in (("before", found.before), ("after", found.after)):
         out.print(f"{name} {standing.commit[:12]}: {standing.article} {_place(standing)}", markup=False)
         _print_why(standing)
-    out.print(f"{found.looked_at} commits were looked at", style="dim", markup=False)
+    looked_at = f"{found.looked_at} commit{'s were' if found.looked_at > 1 else ' was'} looked at"
+    out.print(looked_at, style="dim", markup=False)
 
 
 def _place(standing: bisecting.Standing) -> str:

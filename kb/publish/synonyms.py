@@ -178,9 +178,8 @@ def text(found: Sequence[Candidate], most: int = 5) -> str:
         if each.extends:
             lines.append(f"    {' and '.join(each.extends)}: in a group already, which this would extend")
         lost = f", {each.lost} of them would lose their article" if each.lost else ""
-        lines.append(
-            f"    first three hits change for {len(each.changed)} queries (weight {each.weight}){lost}"
-        )
+        queries = f"{len(each.changed)} quer{'y' if len(each.changed) == 1 else 'ies'}"
+        lines.append(f"    first three hits change for {queries} (weight {each.weight}){lost}")
         for change in each.changed[:most]:
             name = change.query or "(typed in too few sessions to be shown)"
             mark = f" [{change.golden}]" if change.golden else ""
@@ -193,9 +192,11 @@ def text(found: Sequence[Candidate], most: int = 5) -> str:
 
 
 def _told(evidence: Mapping[str, int]) -> str:
-    what = {"searches": "sessions that searched again", "brackets": "articles with brackets",
-            "questions": "articles' questions", "translations": "translated titles"}  # fmt: skip
-    return ", ".join(f"{count} {what[source]}" for source, count in evidence.items())
+    one = {"searches": "session that searched again", "brackets": "article with brackets",
+           "questions": "article with such questions", "translations": "translated title"}  # fmt: skip
+    many = {"searches": "sessions that searched again", "brackets": "articles with brackets",
+            "questions": "articles with such questions", "translations": "translated titles"}  # fmt: skip
+    return ", ".join(f"{count} {(one if count == 1 else many)[source]}" for source, count in evidence.items())
 
 
 def _ids(ids: Sequence[str]) -> str:

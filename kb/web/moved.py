@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -10,7 +13,9 @@ import falcon
 
 from kb.content.paths import article_url
 from kb.errors import ArticleGone, ArticleMoved, ArticleNotFound, BadParameter, KbError
+from kb.index.snapshot import Card
 from kb.search import Query, search
+from kb.text.analyze import analyze
 from kb.text.normalize import clean_query
 from kb.web.answers import REVALIDATE
 
@@ -33,17 +38,34 @@ def absent(shelf: Shelf, article_id: str) -> KbError:
         if locale in shelf.locales and generation.snapshot(locale, shelf.audience).find_article(target) >= 0:
             return ArticleMoved(article_id, locale, target)
         if key in gone:
-            return ArticleGone("this article has been withdrawn", _near(shelf, gone[key]))
+            return ArticleGone("this article has been withdrawn", _near(shelf, article_id, gone[key]))
     return ArticleNotFound("there is no such article")
 
 
-def _near(shelf: Shelf, title: str) -> tuple[tuple[str, str, str], ...]:
-    """(title, locale, id) of what a search for the old title finds."""
-    try:
-        found = search(shelf.snapshot, Query(text=clean_query(title[:200]), limit=NEAR))
-    except BadParameter:
-        return ()
-    return tuple((hit.card.title, shelf.locale, hit.card.id) for hit in found.hits)
+def _near(shelf: Shelf, article_id: str, title: str) -> tuple[tuple[str, str, str], ...]:
+    """(title, locale, id) of what the old title finds, then each of its words, then of its neighbours."""
+    found = islice(_nearest(shelf, article_id, title[:200]), NEAR)
+    return tuple((card.title, shelf.locale, card.id) for card in found)
+
+
+def _nearest(shelf: Shelf, article_id: str, title: str) -> Iterator[Card]:
+    """Each once. A title that is deleted is often one of a kind, so that no article has all of its words."""
+    told: set[str] = set()
+    words = [title[token.start : token.end] for token in analyze(title).tokens]
+    folder = article_id.rpartition("/")[0]
+    listed = (shelf.snapshot.card(number) for number in shelf.category(folder)[:NEAR]) if folder else ()
+    for card in chain(_found(shelf, title, guess=True), *(_found(shelf, word) for word in words), listed):
+        if card.id not in told:
+            told.add(card.id)
+            yield card
+
+
+def _found(shelf: Shelf, text: str, guess: bool = False) -> Iterator[Card]:
+    """`guess`: also what may have been meant."""
+    with suppress(BadParameter):
+        found = search(shelf.snapshot, Query(text=clean_query(text), limit=NEAR))
+        if guess or found.total:
+            yield from (hit.card for hit in found.hits)
 
 
 def send(req: falcon.Request, resp: falcon.Response, error: ArticleMoved, prefix: str) -> bool:

@@ -138,6 +138,31 @@ def test_a_deleted_page_answers_410_with_the_nearest_articles(repository, publis
     assert 'href="/en/articles/returns/refund"' in page.text
 
 
+@pytest.mark.parametrize(
+    ("locale", "title", "near"),
+    [
+        ("en", "Exchanging ordered things", ["orders/cancel", "orders/track"]),
+        ("en", "Zebra quagga okapi", ["orders/cancel", "orders/track"]),
+        ("ja", "返金ではなく交換", ["returns/refund", "orders/hold"]),
+        ("ja", "縞馬", ["orders/hold"]),
+    ],
+)
+def test_a_deleted_page_that_no_article_is_like_has_neighbours(
+    repository, publishing, client, locale, title, near
+):
+    repository.commit({
+        f"{locale}/orders/deleted.md": f"# {title}\n\nx\n", "en/orders/track.md": "# Track a parcel\n\ny\n",
+        "ja/orders/hold.md": "# お取り置き\n\nできます。\n",
+    })  # fmt: skip
+    publishing()
+    repository.commit({f"{locale}/orders/deleted.md": None})
+    publishing()
+    gone = client().simulate_get(f"/api/v1/articles/{locale}/orders/deleted")
+    assert [each["id"] for each in gone.json["articles"]] == near
+    page = client().simulate_get(f"/{locale}/articles/orders/deleted").text
+    assert all(f'href="/{locale}/articles/{each}"' in page for each in near)
+
+
 def test_what_the_public_never_saw_looks_as_if_it_had_never_been(repository, var, publishing, client):
     repository.commit({
         "en/agents/limit.md": f"# Limit\n\n{LONG}",
