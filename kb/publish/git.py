@@ -147,7 +147,17 @@ class Mirror:
             with suppress(GitFailed):
                 wanted = f"{candidate}^{{commit}}"
                 return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
-        raise RefNotFound(f"{ref or 'HEAD'}: the repository has no such branch, tag or commit")
+        told = f"{ref or 'HEAD'}: the repository has no such branch, tag or commit"
+        if self._shallow():
+            told += (
+                "; its history is cut off, so fetch all of it (GitHub: fetch-depth: 0, GitLab: GIT_DEPTH: 0)"
+            )
+        raise RefNotFound(told)
+
+    def _shallow(self) -> bool:
+        with suppress(GitFailed):
+            return self.text("rev-parse", "--is-shallow-repository") == "true"
+        return False
 
     def head(self) -> str:
         """The commit of HEAD; empty in a repository without one."""

@@ -333,6 +333,9 @@ def test_a_shallow_clone_can_be_published(repository, tmp_path, var, publishing)
     )
     status = publishing(str(shallow))
     assert (status.state, status.articles) == ("live", 8)
+    older = publishing(str(shallow), ref=repository.git("rev-parse", "main~4"))
+    assert older.state == "failed"
+    assert "its history is cut off" in older.error
 
 
 def test_many_files_in_one_commit_and_then_one(repository, var, publishing):
