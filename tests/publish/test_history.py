@@ -136,6 +136,7 @@ def test_a_deleted_page_answers_410_with_the_nearest_articles(repository, publis
     page = client().simulate_get("/en/articles/refund-time", headers={"Accept": "text/html"})
     assert page.status_code == 410
     assert 'href="/en/articles/returns/refund"' in page.text
+    assert "One of these may help instead." in page.text
 
 
 @pytest.mark.parametrize(
