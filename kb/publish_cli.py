@@ -18,6 +18,7 @@ import click
 import msgspec
 
 from kb import indexer, settings
+from kb.content.findings import counted
 from kb.content.tree import read_tree
 from kb.deflection.facts import AnyFact
 from kb.deflection.failures import MIN_SESSIONS
@@ -94,10 +95,11 @@ def print_status(status: Status) -> None:
     when = datetime.fromtimestamp(status.finished or status.started, UTC)
     out.print(f"{what} ({when:%Y-%m-%d %H:%M:%S} UTC)", style=colour, markup=False)
     if status.state in ("live", "unchanged", "superseded"):
+        found = f"{counted(status.errors, 'error')} and {counted(status.warnings, 'warning')} found"
         out.print(
             f"{status.generation}: {status.articles} articles, {status.sections} sections, "
             f"{status.changed} changed, {status.removed} removed; golden queries: {status.golden.held} of "
-            f"{status.golden.queries} hold; {status.errors} errors and {status.warnings} warnings found",
+            f"{status.golden.queries} hold; {found}",
             markup=False,
         )
     else:
@@ -151,7 +153,7 @@ def translations_command(articles: Path | None, locale: str | None, with_diff: b
         click.echo(msgspec.json.format(msgspec.json.encode(found)))
         return
     for gap in found:
-        commits = f"{gap.commits} commit{'s' if gap.commits > 1 else ''}"
+        commits = counted(gap.commits, "commit")
         about = f" ({commits} to {gap.source} since {gap.since[:12]})" if gap.commits else ""
         out.print(f"{gap.locale} {gap.state:8} {gap.path}{about}", markup=False)
         if with_diff and gap.diff:

@@ -27,7 +27,7 @@ def to_text(findings: Sequence[Finding]) -> str:
     """One line each, then the counts."""
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     lines = [str(finding) for finding in findings]
-    lines.append(f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}")
+    lines.append(f"{counted(errors, 'error')}, {counted(len(findings) - errors, 'warning')}")
     return "\n".join(lines) + "\n"
 
 
@@ -59,7 +59,7 @@ def to_sarif(findings: Sequence[Finding], version: str, prefix: str = "") -> str
     return msgspec.json.format(msgspec.json.encode(body)).decode() + "\n"
 
 
-def _count(number: int, word: str) -> str:
+def counted(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 

@@ -36,6 +36,10 @@ _TITLES = {
     "won": "Won: the right article came among the first three",
     "found": "Something found that had nothing",
 }
+_LEGEND = (
+    "before, after: the rank of the right article; of a query without one, how many articles have its words. "
+    "(in brackets): has not the words, but ones like them."
+)
 _HEAD = ("| query | weight | before | after | first before | first after |", "|---|---:|---:|---:|---|---|")
 
 
@@ -67,6 +71,9 @@ class Change(Struct, frozen=True, kw_only=True):
     after: int
     first_before: str
     first_after: str
+    strict_before: int
+    """Strict hits: without one even the first is only like what was asked."""
+    strict_after: int
 
 
 class Answer(Struct, frozen=True):
@@ -144,7 +151,8 @@ def _change(asked: Asked, before: Answer, after: Answer, moved: Mapping[str, str
         return None
     shown = ranks if expected else (before.total, after.total)
     return Change(asked=asked, verdict=verdict, before=shown[0], after=shown[1],
-                  first_before=firsts[0], first_after=firsts[1])  # fmt: skip
+                  first_before=firsts[0], first_after=firsts[1],
+                  strict_before=before.total, strict_after=after.total)  # fmt: skip
 
 
 def _rank(answer: Answer, expected: set[str]) -> int:
@@ -237,12 +245,18 @@ def markdown(found: Replayed, most: int = 20) -> str:
             lines += [_row(change) for change in some[:most]]
             if len(some) > most:
                 lines += ["", f"and {len(some) - most} more"]
+    lines += ["", _LEGEND] if found.changes else []
     return "\n".join([*lines, ""])
+
+
+def _first(article: str, strict: int) -> str:
+    return article if strict else f"({article})" if article else "–"
 
 
 def _row(change: Change) -> str:
     asked = change.asked
     query = asked.query if asked.sessions >= MIN_SESSIONS else "(typed in too few sessions to be shown)"
     cells = (f"{query} ({asked.locale})", asked.weight, change.before or "–", change.after or "–",
-             change.first_before or "–", change.first_after or "–")  # fmt: skip
+             _first(change.first_before, change.strict_before),
+             _first(change.first_after, change.strict_after))  # fmt: skip
     return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

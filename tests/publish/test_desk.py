@@ -122,6 +122,17 @@ def test_replay_tells_won_lost_zero_and_changed_and_its_exit_status_says_it(repo
     assert same.exit_code == 0
 
 
+def test_replay_puts_in_brackets_what_only_is_like_what_was_asked(repository, order, var):
+    base = repository.commit({"en/parrots.md": "# Parrots\n\nA parrot.\n", "en/carrots.md": "# Carrots\n"})
+    repository.commit({"en/parrots.md": None})
+    with workshop.opened(order, var) as shop:
+        before, after = (shop.at(shop.commit(ref))[0] for ref in (base, "main"))
+        result = replay.compare(replay.of_lines(["parrot"], "en"), before, after, {})
+    told = replay.markdown(result)
+    assert "| parrot (en) | 1 | 1 | – | parrots | (carrots) |" in told
+    assert "(in brackets): has not the words" in told
+
+
 def test_replay_asks_what_customers_searched_and_hides_rare_texts(repository, order, var):
     var.mkdir()
     with EventStore(database_url(var)) as store:

@@ -33,7 +33,7 @@ FILES = {
     "ja/orders/slip.md": "# レシートの見方\n\n店でお渡しするレシートには、日付と金額があります。",
     "ja/orders/change.md": "# 注文の変更\n\n注文を変えるには、注文履歴を開きます。",
     "ja/points/change.md": "# ポイントの変更\n\nポイントの使い方を変えます。",
-    "en/orders/change.md": "# Modify an order\n\nTwo-factor authentication (2FA) is asked for, see the frequently asked questions (FAQ). Use one (or more).",
+    "en/orders/change.md": "# Modify an order\n\nTwo-factor authentication (2FA) is asked for, see the purchase order (PO). Use one (or more).",
     "en/points/change.md": "# Modify points\n\nYou may modify how points are used (since 2020).",
 }
 
@@ -57,7 +57,7 @@ def mined(indexed: tuple[Path, Path]) -> dict[Pair, set[str]]:
 def test_articles_tell_of_brackets_of_questions_and_of_translated_titles(indexed) -> None:
     found = mined(indexed)
     assert found[Pair("レシート", "領収書")] == {"brackets"}
-    assert found[Pair("faq", "frequently asked questions")] == {"brackets"}
+    assert found[Pair("po", "purchase order")] == {"brackets"}
     assert found[Pair("控え", "領収書")] == {"questions"}
     assert found[Pair("modify", "変更")] == {"translations"}
     # a word that stands in questions alone, twice, belongs to the rarest word of the title
