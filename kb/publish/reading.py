@@ -132,8 +132,15 @@ def standing(tree: Tree, var: Path) -> Iterator[Tree]:
             shutil.rmtree(left, ignore_errors=True)
     with TemporaryDirectory(dir=state, prefix=_STANDING, ignore_cleanup_errors=True) as folder:
         # a link is enough: a file that changed is exported as another one
-        shutil.copytree(tree.root, folder, symlinks=True, copy_function=os.link, dirs_exist_ok=True)
+        shutil.copytree(tree.root, folder, symlinks=True, copy_function=_link, dirs_exist_ok=True)
         yield replace(tree, root=folder)
+
+
+def _link(file: str, beside: str) -> None:
+    try:
+        os.link(file, beside)
+    except OSError:
+        shutil.copy2(file, beside)  # a disk without links, or a file with too many
 
 
 def past_of(
