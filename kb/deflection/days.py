@@ -16,12 +16,16 @@ from sqlalchemy import Connection
 from kb.deflection.derived import days, intents, read_days, reads
 from kb.deflection.outcomes import WINDOWS
 from kb.deflection.retention import DAY_MS
+from kb.deflection.store import among
 
 SPANS = tuple(WINDOWS.values())
 """Milliseconds, the shortest first."""
 
 SUMS = ("intents", "asked", "clicked", "unopened", "searches", "zero")
 READ_SUMS = ("reads", "useful", "helpful", "unhelpful")
+
+_MOST = 100
+"""Days of one statement."""
 
 Range = tuple[int, int]
 """start <= t < end, epoch milliseconds."""
@@ -73,7 +77,7 @@ def _failing(columns: Any) -> sa.ColumnElement[int]:
 
 def touched(connection: Connection, column: sa.Column[Any], names: Collection[str]) -> set[int]:
     """Days on which intents with one of these names in a column began."""
-    query = sa.select(intents.c.started).where(column.in_(names))
+    query = sa.select(intents.c.started).where(among(connection, column, names))
     return {day_of(started) for started in connection.scalars(query)}
 
 
@@ -86,23 +90,26 @@ def renew(connection: Connection, those: Collection[int]) -> None:
     """Count these days again."""
     i, r = intents.c, reads.c
     failing, sums = counted()
-    alike = (i.locale, i.entry, i.category, i.evidence, i.form, failing.label("failing"))
     read_failing, read_sums = counted_reads()
-    for day in sorted(those):
-        _renew(connection, days, day, intents, alike, (sa.func.max(i.ended), *sums.values()))
-        alike_reads = (r.locale, r.article, read_failing.label("failing"))
-        _renew(connection, read_days, day, reads, alike_reads, tuple(read_sums.values()))
+    alike = (i.locale, i.entry, i.category, i.evidence, i.form, failing.label("failing"))
+    alike_reads = (r.locale, r.article, read_failing.label("failing"))
+    ordered = sorted(those)
+    for place in range(0, len(ordered), _MOST):
+        chunk = ordered[place : place + _MOST]
+        _renew(connection, days, chunk, i, alike, (sa.func.max(i.ended), *sums.values()))
+        _renew(connection, read_days, chunk, r, alike_reads, tuple(read_sums.values()))
 
 
 def _renew(
-    connection: Connection, table: sa.Table, day: int, source: sa.Table, alike: tuple[Any, ...],
+    connection: Connection, table: sa.Table, those: Sequence[int], source: Any, alike: tuple[Any, ...],
     sums: tuple[Any, ...],
 ) -> None:  # fmt: skip
-    connection.execute(sa.delete(table).where(table.c.day == day))
+    day = (source.started - source.started % number(DAY_MS)).label("day")
+    connection.execute(sa.delete(table).where(table.c.day.in_(those)))
     query = (
-        sa.select(number(day), *alike, *sums)
-        .where(source.c.started >= number(day), source.c.started < number(day + DAY_MS))
-        .group_by(*alike[:-1], sa.literal_column("failing"))
+        sa.select(day, *alike, *sums)
+        .where(within(source.started, [(each, each + DAY_MS) for each in those]))
+        .group_by(sa.literal_column("day"), *alike[:-1], sa.literal_column("failing"))
     )
     connection.execute(sa.insert(table).from_select([column.name for column in table.c], query))
 

@@ -53,8 +53,8 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(10)}"
 
 
-class Fact(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    """What all facts share."""
+class Fact(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):
+    """What all facts share. Texts and numbers only: nothing that Python's search for circles must visit."""
 
     id: str
     """`new_id()`: a fact that is delivered twice is stored once."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,7 +30,7 @@ from kb.deflection.facts import (
     decode,
 )
 from kb.deflection.joining import by_ticket, intents_of
-from kb.deflection.store import EventStore, named
+from kb.deflection.store import EventStore, among, insertion, named
 from kb.deflection.tables import facts, marks
 from kb.deflection.triage import Existed
 
@@ -39,7 +38,6 @@ VERSION = 3
 """Of the rows; tables of another version are made anew."""
 STEP = 5000
 """Facts a transaction: on SQLite it holds the write lock for about 0.3 s, less than writers wait."""
-_CHUNK = 500
 _LOCK = 0x6B622D72
 """PostgreSQL's advisory lock: one process brings the tables up to date, the others wait for it."""
 
@@ -231,21 +229,12 @@ def _naming(connection: Connection, names: Collection[str], types: Collection[st
 def _bodies(
     connection: Connection, column: Any, names: Collection[str], types: Collection[str] = ()
 ) -> Iterator[AnyFact]:
-    """Facts with one of these names in a column.
-
-    The type is compared here: told of it, SQLite takes the index of types and reads most facts of the year.
-    """
-    for chunk in _chunks(names):
-        query = sa.select(facts.c.type, facts.c.body).where(column.in_(chunk), named(column))
-        for kind, body in connection.execute(query).all():
-            if not types or kind in types:
-                yield decode(body)
-
-
-def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(sorted(set(names) - {""}))
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk
+    """Facts with one of these names in a column."""
+    query = sa.select(facts.c.body).where(among(connection, column, names), named(column))
+    if types:
+        # of the expression there is no index: by that of types, SQLite would read most facts of the year
+        query = query.where(facts.c.type.concat("").in_(types))
+    return map(decode, connection.scalars(query)) if names else iter(())
 
 
 # ---------------------------------------------------------------- making rows
@@ -256,8 +245,7 @@ def _days_of(connection: Connection, dirty: Dirty) -> set[int]:
     found: set[int] = set()
     lone = {f"~{name}" for name in dirty.lone}
     for column, names in ((derived.intents.c.session, dirty.sessions), (derived.intents.c.key, lone)):
-        for chunk in _chunks(names):
-            found |= days.touched(connection, column, chunk)
+        found |= days.touched(connection, column, names)
     return found
 
 
@@ -307,15 +295,17 @@ def _delete(connection: Connection, dirty: Dirty, lone: Collection[str]) -> None
     _delete_where(connection, derived.tickets.c.ticket, dirty.tickets)
 
 
-def _delete_where(connection: Connection, column: sa.Column[Any], names: Iterable[str]) -> None:
-    for chunk in _chunks(names):
-        connection.execute(sa.delete(column.table).where(column.in_(chunk)))
+def _delete_where(connection: Connection, column: sa.Column[Any], names: Collection[str]) -> None:
+    if names:
+        connection.execute(sa.delete(column.table).where(among(connection, column, names)))
 
 
 def _insert(connection: Connection, table: sa.Table, rows: Iterable[Row]) -> None:
-    listed = list(rows)
+    """By the driver's own executemany: SQLAlchemy looks at every value first, and takes longer for it."""
+    columns = [column.name for column in table.c]
+    listed = [tuple(row[name] for name in columns) for row in rows]
     if listed:
-        connection.execute(sa.insert(table), listed)
+        connection.exec_driver_sql(insertion(connection, table.name, columns), listed)
 
 
 def _exposures(loaded: Iterable[AnyFact], sessions: Collection[str]) -> Iterator[Row]:

@@ -65,7 +65,7 @@ class Act(NamedTuple):
     fact: ActFact
 
 
-class Search(Struct, frozen=True, kw_only=True):
+class Search(Struct, frozen=True, kw_only=True, gc=False):
     """A search that a reader looked at; keystrokes on the way to it are gone. Or the draft of a ticket."""
 
     id: str
@@ -82,7 +82,7 @@ class Search(Struct, frozen=True, kw_only=True):
     """Suggestions for the subject of a ticket."""
 
 
-class Read(Struct, frozen=True, kw_only=True):
+class Read(Struct, frozen=True, kw_only=True, gc=False):
     """What an intent did with one article; the largest of the running totals."""
 
     article: str
@@ -101,14 +101,14 @@ class Read(Struct, frozen=True, kw_only=True):
         return self.active_ms >= READ_MS or self.scroll >= READ_SCROLL or self.copied
 
 
-class Filed(Struct, frozen=True, array_like=True):
+class Filed(Struct, frozen=True, array_like=True, gc=False):
     """A ticket that fails an intent."""
 
     ticket: str
     at: int
 
 
-class Intent(Struct, frozen=True, kw_only=True):
+class Intent(Struct, frozen=True, kw_only=True, gc=False):
     """One need of one reader. Times are epoch milliseconds."""
 
     key: str

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,6 @@ from kb.deflection.facts import AnyFact, Fact, decode, encode
 from kb.deflection.retention import DAY_MS, day_of, summarised
 from kb.deflection.tables import daily, facts, forgotten, losses, marks
 from kb.errors import StoreDamaged
-
-_CHUNK = 500
-"""Names in one `IN (…)`: SQLite takes 32,766 parameters, and a statement of that length is slow to parse."""
 
 Row = tuple[str | int, ...]
 """The columns of `facts` but `seq`."""
@@ -121,11 +117,8 @@ class EventStore:
     def _wanted(self, connection: Connection, new: Sequence[AnyFact]) -> list[AnyFact]:
         horizon = _mark(connection, "pruned_before")
         names = {(kind, name): _digest(name) for fact in new for kind, name in _persons(fact)}
-        gone: set[str] = set()
-        for chunk in _chunks(sorted(set(names.values()))):
-            gone.update(
-                connection.scalars(sa.select(forgotten.c.digest).where(forgotten.c.digest.in_(chunk)))
-            )
+        known = among(connection, forgotten.c.digest, set(names.values()))
+        gone = set(connection.scalars(sa.select(forgotten.c.digest).where(known)))
         return [
             fact
             for fact in new
@@ -146,11 +139,9 @@ class EventStore:
         found: dict[str, tuple[int, str]] = {}
         with self.reading() as connection:
             for column, names in ((facts.c.session, sessions), (facts.c.ticket, tickets)):
-                for chunk in _chunks(sorted(set(names) - {""})):
-                    query = sa.select(facts.c.id, facts.c.at, facts.c.body).where(
-                        column.in_(chunk), named(column)
-                    )
-                    found.update((row.id, (row.at, row.body)) for row in connection.execute(query))
+                query = sa.select(facts.c.id, facts.c.at, facts.c.body)
+                query = query.where(among(connection, column, set(names)), named(column))
+                found.update((row.id, (row.at, row.body)) for row in connection.execute(query))
         for key, (_, body) in sorted(found.items(), key=lambda item: (item[1][0], item[0])):
             yield _fact(key, body)
 
@@ -227,6 +218,17 @@ class EventStore:
             raw.cursor().execute(command)
 
 
+def among(
+    connection: Connection, column: sa.ColumnElement[str], names: Iterable[str]
+) -> sa.ColumnElement[bool]:
+    """That it is one of many names, in one parameter: to read 500 takes a driver longer than to be answered."""
+    listed = sorted(names)
+    if connection.dialect.name == "postgresql":
+        return column == sa.any_(sa.literal(listed, postgresql.ARRAY(sa.Text)))
+    each = sa.func.json_each(msgspec.json.encode(listed).decode()).table_valued("value")
+    return column.in_(sa.select(each.c.value))
+
+
 def named(column: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     """That it is not empty; as a literal the planner sees that the index of those that have one will do."""
     return column != sa.literal_column("''")
@@ -236,16 +238,19 @@ _COLUMNS = tuple(column.name for column in facts.c if column.name != "seq")
 _MARKS = {"sqlite": "?", "postgresql": "%s"}
 
 
+def insertion(connection: Connection, table: str, columns: Sequence[str]) -> str:
+    """An INSERT as the driver takes it; names of ours only."""
+    marks = ", ".join([_MARKS[connection.dialect.name]] * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+
+
 def _insert(connection: Connection, rows: list[Row]) -> int:
     """By the driver's own executemany: SQLAlchemy's does not say how many were new.
 
     PostgreSQL: 5,000 facts a second and connection; arrays through unnest 1,900, COPY into a temporary
     table 7,000, which is not worth its own table in every connection.
     """
-    mark = _MARKS[connection.dialect.name]
-    columns, values = ", ".join(_COLUMNS), ", ".join([mark] * len(_COLUMNS))
-    # names of columns and marks only
-    statement = f"INSERT INTO facts ({columns}) VALUES ({values}) ON CONFLICT (id) DO NOTHING"  # noqa: S608
+    statement = f"{insertion(connection, facts.name, _COLUMNS)} ON CONFLICT (id) DO NOTHING"
     return int(connection.exec_driver_sql(statement, rows).rowcount)
 
 
@@ -283,9 +288,3 @@ def _tables_with(connection: Connection, column: str) -> Iterator[sa.TableClause
     for name in inspector.get_table_names():
         if any(each["name"] == column for each in inspector.get_columns(name)):
             yield sa.table(name, sa.column(column, sa.Text))
-
-
-def _chunks(names: list[str]) -> Iterator[list[str]]:
-    rest = iter(names)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk
