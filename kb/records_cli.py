@@ -1,4 +1,7 @@
-"""The commands about what is recorded: `kb token`, `kb prune`. Put together in `kb.cli`."""
+"""The commands about what is recorded: `kb token`, `kb prune`; and for others of them database and words.
+
+Put together in `kb.cli`.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,28 @@ from kb.deflection import intents
 from kb.deflection.retention import DAY_MS
 from kb.deflection.store import EventStore, database_url
 from kb.desk import records
+from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.options import VAR
 from kb.roles import Role
-from kb.settings import load
+from kb.settings import language, load
+from kb.words import Texts, languages, texts_for
+
+LANG = click.option("--lang", type=click.Choice(languages()),
+                    help="Language of what is printed; default that of LANG, else the site's.")  # fmt: skip
+
+
+def words(lang: str | None, var: Path) -> Texts:
+    """The words to print with: as asked, else as the terminal speaks, else as the site does."""
+    return texts_for(lang or language() or _site_language(var))
+
+
+def _site_language(var: Path) -> str:
+    from kb.index.generation import Generation, live_folder  # who says the language does without numpy
+
+    try:
+        return Generation(var, live_folder(var)).site.default_locale
+    except (IndexMissing, IndexDamaged, IndexMismatch):
+        return ""
 
 
 def open_store(var: Path) -> EventStore:
@@ -65,16 +87,18 @@ def revoke_token(token_id: str, var: Path) -> None:
 @click.command()
 @click.option("--days", type=click.IntRange(1, 3650), help="Keep so many days; default KB_FACT_DAYS.")
 @VAR
-def prune(days: int | None, var: Path) -> None:
+@LANG
+def prune(days: int | None, var: Path, lang: str | None) -> None:
     """Delete facts that are older than the retention, keeping counts a day."""
     settings = load()
     kept = settings.fact_days if days is None else days
+    t = words(lang, var)
     with open_store(var) as store:
         before = time.time_ns() // 1_000_000 - kept * DAY_MS
         deleted = store.prune(before)
         with store.writing() as connection:
             # whole days, as the store prunes them
             intents.prune(connection, before - before % DAY_MS)
-        click.echo(f"{deleted} facts older than {kept} days deleted, their daily counts kept")
+        click.echo(t("prune.facts", count=deleted, days=kept))
         erased = records.erase(store, settings.ticket_days)
-        click.echo(f"{erased} tickets emptied that were delivered {settings.ticket_days} days ago")
+        click.echo(t("prune.tickets", count=erased, days=settings.ticket_days))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from kb.deflection import gaps, intents, printing, report
+from kb.deflection import gaps, intents, printing, report, sheet
 from kb.deflection.failures import MIN_SESSIONS, Failures
 from kb.deflection.outcomes import WINDOW, WINDOWS
 from kb.deflection.periods import Period, period, zone_of
@@ -24,7 +24,7 @@ from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.index.generation import Generation, live_folder
 from kb.options import ARTICLES, VAR
 from kb.progress import progress
-from kb.records_cli import open_store
+from kb.records_cli import LANG, open_store, words
 from kb.terminal import out
 
 _FROM = click.option("--from", "start", default="", metavar="DATE", help="First day; default 28 days ago.")
@@ -47,12 +47,13 @@ _MIN = click.option("--min-sessions", type=click.IntRange(1), default=MIN_SESSIO
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True
 )
+@LANG
 @click.option("--part", type=click.Choice(["deflection", "failures", "articles"]), default="deflection",
               show_default=True, help="What CSV holds.")  # fmt: skip
 @click.option("--rebuild", is_flag=True, help="Make the tables of intents anew from all facts first.")
 def report_command(
     var: Path, articles: Path | None, start: str, end: str, window: str, locale: str, min_sessions: int,
-    form: str, part: str, rebuild: bool,
+    form: str, lang: str | None, part: str, rebuild: bool,
 ) -> None:  # fmt: skip
     """What became of searches, why some ended in tickets, and which article to write next."""
     with opened(var, articles) as sources:
@@ -65,7 +66,7 @@ def report_command(
             return
         found = report.build(sources, asked, min_sessions)
     if form == "text":
-        printing.print_report(found, out)
+        sheet.print_report(found, out, words(lang, var))
     elif form == "json":
         click.echo(printing.as_json(found))
     else:
@@ -89,9 +90,10 @@ def _part(sources: Sources, asked: Period, min_sessions: int, part: str) -> str:
 @click.option(
     "--draft", is_flag=True, help="Write the skeleton of the article for QUERY, or for the first gap."
 )
+@LANG
 def gap_command(
     query: str, var: Path, articles: Path | None, start: str, end: str, window: str, min_sessions: int,
-    draft: bool,
+    draft: bool, lang: str | None,
 ) -> None:  # fmt: skip
     """Articles that are missing, by the tickets they would have saved; --draft writes one's skeleton."""
     with opened(var, articles) as sources:
@@ -104,7 +106,8 @@ def gap_command(
     for gap in found.gaps:
         click.echo(f"{gap.tickets:6}  {gap.locale:5}  {gap.query}")
     if not found.gaps:
-        click.echo("no missing article is known for this period", err=True)
+        t = words(lang, var)
+        click.echo(t("gap.none"), err=True)
 
 
 @click.command()
@@ -112,7 +115,10 @@ def gap_command(
 @click.option("--session", help="Name of a session.")
 @VAR
 @ARTICLES
-def forget(ticket: str | None, session: str | None, var: Path, articles: Path | None) -> None:
+@LANG
+def forget(
+    ticket: str | None, session: str | None, var: Path, articles: Path | None, lang: str | None
+) -> None:
     """Erase everything that is stored of a ticket or of a session; the reports count without it at once."""
     if bool(ticket) == bool(session):
         raise click.UsageError("give one of --ticket and --session")
@@ -123,7 +129,8 @@ def forget(ticket: str | None, session: str | None, var: Path, articles: Path | 
         else:
             names = records.names_of(sources.store, ticket or "")
             deleted = sum(intents.forget(sources.store, existed, ticket=name) for name in names)
-        click.echo(f"{deleted} rows erased; backups keep theirs, see docs/deflection.md")
+        t = words(lang, var)
+        click.echo(t("forget.erased", count=deleted))
 
 
 @contextmanager

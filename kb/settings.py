@@ -122,6 +122,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(**values)
 
 
+def language(environ: Mapping[str, str] = os.environ) -> str:
+    """What the terminal speaks, as POSIX names it (`ja_JP.UTF-8` is `ja`); empty when it does not say."""
+    named = next(filter(None, map(environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    code = re.split("[_.@]", named)[0].lower()
+    return "" if code in ("c", "posix") else code
+
+
 def _base_url(text: str) -> BaseUrl:
     if not text:
         return BaseUrl()

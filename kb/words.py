@@ -1,8 +1,8 @@
-"""The words of the pages themselves: gettext catalogues, `locale/<language>.po`. Templates call them `t`.
+"""The words of pages and commands: gettext catalogues, `locale/<language>.po`. Who speaks calls them `t`.
 
 Messages have names, so that no language is the source of the others. The catalogues are read as they are
 edited, in a few milliseconds: nothing is compiled, and what would compile them takes longer to import.
-A site may have locales that these files do not: its pages then speak English around its own articles.
+A site may have locales that these files do not: it then speaks English around its own articles.
 """
 
 from __future__ import annotations

@@ -20,6 +20,12 @@ from kb.model import Audience, Tree
 __all__ = ["cluster", "empty_url", "postgres_server", "sqlite_store", "store"]
 """Fixtures that every folder of tests may ask for."""
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One flag for all files that hold what is expected."""
+    parser.addoption("--renew", action="store_true", help="write what is printed now as what is expected")
+
+
 # nothing of a test is left in the home folder
 os.environ["KB_CHECK_CACHE"] = "none"
 # a busy machine is no failure

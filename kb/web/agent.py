@@ -39,8 +39,8 @@ from kb.web.rendering import absolute, category_title, localized, updated
 from kb.web.resources import run_search
 from kb.web.sessions import visitor_of
 from kb.web.shapes import ArticleMark, Filter, SearchHit
-from kb.web.texts import Texts, language_name, texts_for
 from kb.web.tickets import marked
+from kb.words import Texts, language_name, texts_for
 
 STAFF = (Role.AGENT, Role.WRITER)
 LISTED = 10

@@ -31,7 +31,7 @@ from kb.web.recording import SEARCH_ID, record, record_view
 from kb.web.rendering import absolute, updated
 from kb.web.sessions import visitor_of
 from kb.web.structured import breadcrumbs, described
-from kb.web.texts import Texts, language_name, texts_for
+from kb.words import Texts, language_name, texts_for
 
 TWIN = ".md"
 """Ending at which an article's Markdown is served."""

@@ -19,7 +19,7 @@ from kb.web.answers import send_cached
 from kb.web.reader import Shelf, default_locale, generation_of, locales_of, page_shelf
 from kb.web.rendering import absolute, category_title, localized
 from kb.web.resources import Resource
-from kb.web.texts import texts_for
+from kb.words import texts_for
 
 XML = "application/xml; charset=utf-8"
 PLAIN = "text/plain; charset=utf-8"

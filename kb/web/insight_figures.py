@@ -24,7 +24,7 @@ from kb.publish import status as statuses
 from kb.web import charts
 from kb.web.charts import Band, Line
 from kb.web.parts import Parts
-from kb.web.texts import Texts
+from kb.words import Texts
 
 TAKEN = 10_000
 """Facts taken in while somebody waits for a page: about a second. What is left is told as waiting."""

@@ -39,7 +39,7 @@ from kb.web.reader import Shelf, default_locale, generation_of, locales_of
 from kb.web.rendering import Pages
 from kb.web.reports import ReportParams, period_of, sources_of
 from kb.web.shapes import Filter
-from kb.web.texts import language_name, texts_for
+from kb.words import language_name, texts_for
 
 if TYPE_CHECKING:
     from kb.deflection.report import Sources

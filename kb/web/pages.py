@@ -26,7 +26,7 @@ from kb.web.reader import Shelf, default_locale, generation_of, locales_of, page
 from kb.web.remembered import Remembered
 from kb.web.rendering import Pages, category_title, localized, origin, updated
 from kb.web.resources import Resource
-from kb.web.texts import Texts, texts_for
+from kb.words import Texts, texts_for
 
 SHOWN = 5
 """Articles in each short list of the home page."""

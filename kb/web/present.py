@@ -31,7 +31,7 @@ from kb.web.shapes import (
     SectionName,
     SuggestionItem,
 )
-from kb.web.texts import Texts
+from kb.words import Texts
 
 _OWN_LINK = re.compile(r'(<(?:a|img)\s[^<>]*?(?:href|src)=")/')
 """The sanitiser writes attributes with quotes and escaped angles, and lets no `//host` through."""

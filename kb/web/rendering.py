@@ -20,7 +20,7 @@ from kb.web.languages import preferred
 from kb.web.parts import Parts
 from kb.web.reader import Shelf, default_locale, generation_of, locales_of
 from kb.web.shapes import Problem
-from kb.web.texts import FALLBACK, Texts, language_name, languages, texts_for
+from kb.words import FALLBACK, Texts, language_name, languages, texts_for
 
 
 class Language(Struct, frozen=True):

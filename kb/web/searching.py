@@ -21,7 +21,7 @@ from kb.web.rendering import category_title, localized
 from kb.web.resources import run_search
 from kb.web.sessions import visitor_of
 from kb.web.shapes import Filter, SuggestionItem
-from kb.web.texts import language_name, texts_for
+from kb.words import language_name, texts_for
 
 PER_PAGE = 10
 

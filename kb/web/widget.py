@@ -16,7 +16,7 @@ from kb.web.answers import send_cached
 from kb.web.files import STATIC
 from kb.web.reader import Shelf, default_locale, generation_of, locales_of
 from kb.web.rendering import Pages, localized
-from kb.web.texts import texts_for
+from kb.words import texts_for
 
 WORDS = (
     "contact", "feedback.ask", "feedback.no", "feedback.thanks", "feedback.yes", "none.title",

@@ -121,7 +121,7 @@ def run(store, miniature, monkeypatch: pytest.MonkeyPatch):
     store.append(day())
 
     def run(*options: str, command: str = "report") -> str:
-        period = ("--from", "2025-06-02", "--to", "2025-06-02", "--min-sessions", "1")
+        period = ("--from", "2025-06-02", "--to", "2025-06-02", "--min-sessions", "1", "--lang", "en")
         done = CliRunner().invoke(cli, [command, "--var", str(miniature.var), *period, *options])
         assert done.exit_code == 0, done.output
         return done.stdout
@@ -137,9 +137,16 @@ def test_the_report_prints_what_was_worked_out_by_hand(run):
         "confirmed": ["1"] * 3, "potential": ["1"] * 3, "failed": ["1"] * 3,
         "unserved": ["0"] * 3, "unknown": ["0"] * 3, "open": ["0"] * 3,
     }  # fmt: skip
-    assert "     1 tickets, 1 sessions: 取り替えたい" in lines
+    assert "  1 ticket, 1 session: 取り替えたい" in lines
     assert "       RANKED_LOW 1; orders/exchange, answers today" in lines
     assert lines[-1] == "facts waiting: 0; dropped: none"
+
+
+def test_it_prints_the_same_in_japanese(run):
+    lines = run("--lang", "ja").splitlines()
+    assert lines[1] == "自己解決率 33.3%〜66.7%、把握率 50.0%（チケット2件中1件）、用件3件"
+    assert "  チケット1件、1セッション：取り替えたい" in lines
+    assert "       順位が低い 1。orders/exchange、今日の検索では見つかる" in lines
 
 
 def test_the_same_as_json(run):
@@ -185,7 +192,7 @@ def test_the_same_as_csv_and_after_a_rebuild(run):
 def test_by_default_no_text_is_shown_that_fewer_than_five_typed(run):
     shown = run("--min-sessions", "5")
     assert "取り替え" not in shown
-    assert "not shown (under 5 sessions, or too many): 1 groups, 1 tickets (RANKED_LOW 1)" in shown
+    assert "not shown (under 5 sessions, or too many): 1 group, 1 ticket (RANKED_LOW 1)" in shown
 
 
 def test_nothing_is_missing_that_day(run):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -12,14 +13,15 @@ from click.testing import CliRunner
 from falcon.testing import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from kb import tokens
 from kb.api import create_app
 from kb.cli import cli
 from kb.content.tree import read_tree
-from kb.deflection import printing, report
-from kb.deflection.facts import Relation
+from kb.deflection import printing, report, sheet
+from kb.deflection.facts import Entry, Relation
 from kb.deflection.figures import Sample, mean_difference, newcombe, rate, wilson
 from kb.deflection.gaps import chosen, file_name, skeleton, write_draft
 from kb.deflection.periods import Period, period, weeks
@@ -30,6 +32,7 @@ from kb.index.generation import LiveIndex
 from kb.model import Status
 from kb.roles import Role
 from kb.web.parts import Parts
+from kb.words import texts_for
 
 from .making import DAY, HOUR, MINUTE, START, Facts, filed, linked, said, searched, solved, suggested, viewed
 
@@ -291,9 +294,9 @@ def test_weeks_begin_on_monday_also_when_the_clocks_change():
 # ---------------------------------------------------------------- outputs
 
 
-def text_of(found: Report) -> str:
-    out = Console(file=io.StringIO(), width=80)
-    printing.print_report(found, out)
+def text_of(found: Report, language: str = "en", width: int = 80) -> str:
+    out = Console(file=io.StringIO(), width=width)
+    sheet.print_report(found, out, texts_for(language))
     return out.file.getvalue()
 
 
@@ -315,12 +318,39 @@ def test_what_customers_typed_is_no_formula_in_a_spreadsheet(sqlite_store):
     assert rows[1][:2] == ["failure", f"'{query}"]
 
 
-def test_the_text_fits_a_terminal(sqlite_store, miniature):
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_text_fits_a_terminal(sqlite_store, miniature, language: str):
     found = reported(sqlite_store, [*complaints("返金", 6), solved(DAY, "a")], miniature.generation)
-    lines = text_of(found).splitlines()
-    assert max(map(len, lines)) <= 80
+    lines = text_of(found, language).splitlines()
+    assert max(map(cell_len, lines)) <= 80
     assert any("返金" in line for line in lines)
-    assert "…" not in text_of(found)
+    assert "…" not in text_of(found, language)
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_text_is_as_it_was(sqlite_store, miniature, language: str, request: pytest.FixtureRequest):
+    """`--renew` writes what is printed now into the file: then read its difference."""
+    nothing = {"strict_hits": 0, "listed": (), "shown": 0}
+    facts = [
+        *complaints("返金 いつ", 7),
+        *complaints("くじゃく 餌", 6, **nothing),
+        *complaints("rare one", 2),
+    ]
+    facts += [viewed(n * HOUR + 1, 40, "orders/refund", f"返金 いつ-{n}", locale="ja") for n in range(3)]
+    facts += [linked(2 * DAY, "orders/refund", f"T-返金 いつ-{n}") for n in range(5)]
+    facts += [linked(2 * DAY, "", f"T-くじゃく 餌-{n}", Relation.MISSING) for n in range(6)]
+    facts += [searched(n * HOUR, "すずめ 保険", f"z{n}", entry=Entry.HOME, **nothing) for n in range(5)]
+    facts += [solved(9 * DAY + n * HOUR, f"h{n}", locale="en", entry=Entry.WIDGET) for n in range(5)]
+    facts += [viewed(DAY + n * HOUR, 40, "orders/exchange", f"p{n}", locale="ja") for n in range(4)]
+    facts += [suggested(DAY + n * HOUR, f"d{n}", holdout=n < 4) for n in range(9)]
+    facts += [filed(DAY + n * HOUR + MINUTE, f"D{n}", f"d{n}") for n in range(3)]
+    facts += [solved(n * HOUR - 9 * DAY, f"b{n}") for n in range(9)] + [filed(DAY, "P1", "", joined=False)]
+    sqlite_store.note_losses({"spool": 3, "refused": 1}, START + DAY)
+    printed = text_of(reported(sqlite_store, facts, miniature.generation), language, 100)
+    kept = Path(__file__).parent / "sheets" / f"{language}.txt"
+    if request.config.getoption("--renew"):
+        kept.write_text(printed, "utf-8")
+    assert printed == kept.read_text("utf-8")
 
 
 # ---------------------------------------------------------------- a missing article's skeleton

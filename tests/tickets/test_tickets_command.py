@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from kb.cli import cli
+from kb.content.tree import read_tree
 from kb.deflection.store import EventStore, database_url
 from kb.desk.authors import Author
 from kb.desk.drafts import Draft
 from kb.desk.tables import OUTBOX
+from kb.indexer import build
 from kb.tickets import file_ticket
 
 from .desks import HttpDesk
@@ -49,6 +51,26 @@ def test_tickets_are_listed_with_their_subject_and_where_they_stand(kb, ticket: 
     assert (listed.exit_code, ticket in listed.output, "kept" in listed.output) == (0, True, True)
     assert "本文の言葉" not in listed.output
     assert json.loads(kb("tickets", "--json").output)["body"] == "本文の言葉"
+
+
+@pytest.mark.parametrize(
+    ("spoken", "word"),
+    [({"LANG": "ja_JP.UTF-8"}, "保管中"), ({"LC_ALL": "en_GB.UTF-8", "LANG": "ja_JP.UTF-8"}, "kept"),
+     ({"LANG": "C.UTF-8"}, "kept")],
+)  # fmt: skip
+def test_they_are_listed_in_the_language_of_the_terminal(kb, ticket: str, spoken: dict, word: str) -> None:
+    silent = {"LC_ALL": "", "LC_MESSAGES": "", "LANG": ""}
+    assert f"  {word}  " in kb("tickets", **silent | spoken).output
+    assert "  保管中  " in kb("tickets", "--lang", "ja", **silent | spoken).output
+
+
+def test_a_terminal_that_names_no_language_hears_that_of_the_site(kb, ticket, tmp_path: Path) -> None:
+    articles = tmp_path / "articles"
+    (articles / "ja").mkdir(parents=True)
+    (articles / "ja/refund.md").write_text("# 返金\n", "utf-8")
+    (articles / "kb.yml").write_text("default_locale: ja\nlocales: [ja]\n")
+    build(read_tree(articles), tmp_path)
+    assert "  保管中  " in kb("tickets", LC_ALL="", LC_MESSAGES="", LANG="C.UTF-8").output
 
 
 def test_dead_ones_are_told_with_the_reason_and_exit_status_1(kb, ticket: str, tmp_path: Path) -> None:
