@@ -79,14 +79,24 @@ class EventStore:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads; raises StoreUnavailable, StoreDamaged."""
-        with engines.translated(self.url), self.engine.execution_options(**engines.READING).begin() as found:
+        with self._translated(), self.engine.execution_options(**engines.READING).begin() as found:
             yield found
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction, committed durably when the block ends; raises also StoreReadOnly, StoreRefused."""
-        with engines.translated(self.url), self.engine.begin() as found:
+        with self._translated(), self.engine.begin() as found:
             yield found
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Errors of the driver become ours. A damaged file is let go, so that a restored one is found."""
+        try:
+            with engines.translated(self.url):
+                yield
+        except StoreDamaged:
+            self.close()
+            raise
 
     def migrate(self) -> None:
         """Create or upgrade the tables; raises StoreTooNew, StoreDamaged, StoreReadOnly, StoreUnavailable."""
@@ -213,7 +223,7 @@ class EventStore:
 
         In SQLite the deleted bytes themselves were overwritten (`secure_delete`)."""
         command = "PRAGMA wal_checkpoint(TRUNCATE)" if self.dialect == "sqlite" else "VACUUM"
-        with engines.translated(self.url), self.engine.connect() as connection:
+        with self._translated(), self.engine.connect() as connection:
             raw = connection.execution_options(isolation_level="AUTOCOMMIT").connection
             raw.cursor().execute(command)
 

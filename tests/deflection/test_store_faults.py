@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -73,6 +74,25 @@ def test_a_corrupt_file_is_told_as_such(sqlite_store, tmp_path):
     file.write_bytes(data)
     with pytest.raises(StoreDamaged):
         list(sqlite_store.facts(*EVER))
+
+
+def test_a_backup_that_is_put_in_the_place_of_a_corrupt_file_is_found_without_a_restart(
+    sqlite_store, tmp_path
+):
+    sqlite_store.append([searched(1)])
+    sqlite_store.close()  # the log is merged into the file
+    path = Path(str(sqlite_store.url.database))
+    shutil.copy(path, tmp_path / "backup")
+    with sqlite_store.reading() as connection:
+        connection.execute(sa.text("SELECT 1"))
+    path.write_bytes(b"\x13garbage" * 2000)
+    with pytest.raises(StoreDamaged):
+        list(sqlite_store.facts(*EVER))
+    for each in tmp_path.glob("**/kb.sqlite3*"):
+        each.unlink()
+    shutil.copy(tmp_path / "backup", path)
+    assert sqlite_store.append([searched(2, session="s2")]) == 1
+    assert len(list(sqlite_store.facts(*EVER))) == 2
 
 
 def test_a_locked_file_is_waited_for_and_then_told(sqlite_store, tmp_path, monkeypatch):
