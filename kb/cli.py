@@ -68,7 +68,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        _refuse(f"{error.format_message()} See `{context.command_path if context else 'kb'} --help`.")
+        _refuse(
+            f"{error.format_message().rstrip('.')}. See `{context.command_path if context else 'kb'} --help`."
+        )
     except click.Abort:
         _refuse("stopped", 130)
     except BrokenPipeError:

@@ -24,7 +24,7 @@ from kb.deflection import engine as engines
 from kb.deflection.facts import AnyFact, Fact, decode, encode
 from kb.deflection.retention import DAY_MS, day_of, summarised
 from kb.deflection.tables import daily, facts, forgotten, losses, marks
-from kb.errors import StoreDamaged
+from kb.errors import StoreDamaged, StoreReadOnly
 
 Row = tuple[str | int, ...]
 """The columns of `facts` but `seq`."""
@@ -90,11 +90,11 @@ class EventStore:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Errors of the driver become ours. A damaged file is let go, so that a restored one is found."""
+        """Errors of the driver become ours. A database of no use is let go, so that a mended one is found."""
         try:
             with engines.translated(self.url):
                 yield
-        except StoreDamaged:
+        except (StoreDamaged, StoreReadOnly):
             self.close()
             raise
 
