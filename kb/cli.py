@@ -68,9 +68,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        _refuse(
-            f"{error.format_message().rstrip('.')}. See `{context.command_path if context else 'kb'} --help`."
-        )
+        reason = error.format_message()
+        stop = "" if reason.endswith((".", "?")) else "."
+        _refuse(f"{reason}{stop} See `{context.command_path if context else 'kb'} --help`.")
     except click.Abort:
         _refuse("stopped", 130)
     except BrokenPipeError:
