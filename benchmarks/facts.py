@@ -15,6 +15,7 @@ from multiprocessing import get_context
 from multiprocessing.queues import Queue
 from pathlib import Path
 
+from kb.deflection.delivery import Delivery
 from kb.deflection.facts import AnyFact, ArticleViewed, FormOpened, HitClicked, SearchRan, new_id
 from kb.deflection.spool import Spool
 from kb.deflection.store import EventStore, database_url
@@ -76,15 +77,19 @@ def measure(url: str, writers: int, seconds: float) -> str:
 def put_cost(folder: Path) -> str:
     """What a request pays after its answer was sent."""
     with EventStore(database_url(folder)) as store:
-        spool = Spool(folder / "spool", store)
+        delivery = Delivery(folder / "spool", store)
+        spool = Spool(folder / "spool", delivery.ring)
+        delivery.start()
         facts = made(5000, 9)
         started = time.perf_counter()
         for fact in facts:
             spool.put(fact)
         cost = (time.perf_counter() - started) / len(facts)
-        spool.flush(60)
+        spool.settle(60)
+        delivery.flush(60)
         whole = time.perf_counter() - started
         spool.close()
+        delivery.close()
     return (
         f"put: {cost * 1e6:.1f} µs a fact; through the spool into SQLite: {len(facts) / whole:,.0f} facts/s"
     )

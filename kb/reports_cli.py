@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 
 from kb.deflection import gaps, intents, printing, report, sheet
+from kb.deflection.delivery import deliver_left
 from kb.deflection.failures import MIN_SESSIONS, Failures
 from kb.deflection.outcomes import WINDOW, WINDOWS
 from kb.deflection.periods import Period, period, zone_of
 from kb.deflection.report import Sources, spooled
-from kb.deflection.spool import deliver_left
 from kb.desk import records
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.index.generation import Generation, live_folder

@@ -35,6 +35,7 @@ from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 from msgspec import Struct
 
+from kb.desk.office import FACTS, TICKETS, Bell, open_office
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreReadOnly
 from kb.index import kernel
 from kb.later import importing, later
@@ -55,10 +56,10 @@ MAX_REQUESTS_JITTER = 20_000
 REQUEST_LINE = 8190
 """gunicorn's own 4,094 bytes end at some 440 Japanese characters, escaped."""
 KEEPALIVE_SECONDS = 5
+LOOK_SECONDS = 0.02
+"""Between two looks of a worker at the pointer."""
 _M_ARENA_MAX = -8  # malloc.h
 MOST_FILES = 65_536
-BEGIN_SECONDS = 2.0
-"""From a worker's start until it hands over tickets, and facts that others left; its own come at once."""
 
 REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
     (http_errors.LimitRequestLine, 414, "URI Too Long"),
@@ -91,6 +92,7 @@ def serve(
         import_module("kb.text.analyze").analyze("返金")
         gc.freeze()
         ring = _publisher(var.absolute(), settings)
+        bell = open_office(var.absolute(), settings)
         if until is not None:
             until()
         _open_files()
@@ -99,7 +101,10 @@ def serve(
         shown = f"[{host}]" if ":" in host else host
         say = f"kb is serving http://{shown}:{number}{settings.base_url.prefix} (Ctrl-C stops)"
         made = made or Made()
-        _Server(var, settings, locale or "", Path(metrics), listener, say, secret, made, ring).run()
+        try:
+            _Server(var, settings, locale or "", Path(metrics), listener, say, secret, made, ring, bell).run()
+        finally:
+            bell.let_go()
 
 
 def _open_files() -> None:
@@ -159,11 +164,11 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(
         self, var: Path, settings: Settings, locale: str, metrics: Path, listener: socket.socket, say: str,
-        secret: bytes, made: Made, ring: Callable[[], bool] | None,
+        secret: bytes, made: Made, ring: Callable[[], bool] | None, bell: Bell,
     ) -> None:  # fmt: skip
         self._var, self._settings, self._locale, self._metrics = var, settings, locale, metrics
         self._listener, self._say, self._secret, self._made = listener, say, secret, made
-        self._ring = ring
+        self._ring, self._bell = ring, bell
         super().__init__()
 
     def load_config(self) -> None:
@@ -195,6 +200,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Callable[..., Any]:
         # after the fork, see above
         from kb.api import create_app
+        from kb.deflection.delivery import Delivery
         from kb.deflection.spool import Bounds, Spool
         from kb.index.generation import LiveIndex
         from kb.publish import schedule
@@ -202,32 +208,32 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
         settings = self._settings
         store = later(partial(_store, self._var, settings))
-        spool = Spool(self._var / "spool", store, Bounds(bytes=settings.spool_mb * 1_000_000))
-        clerk = later(partial(_clerk, store, settings))
+        delivery = Delivery(self._var / "spool", store)
+        clerk = later(partial(_clerk, store, settings, lambda: ring(TICKETS)))
+        alone = threading.Event()
+
+        def ring(what: bytes) -> None:
+            """Wake the office; when somebody killed it, this worker does its work from now on."""
+            if not self._bell.ring(what):
+                alone.set()
+                delivery.start()
+                clerk.start()
+                delivery.ring()
+
+        bounds = Bounds(bytes=settings.spool_mb * 1_000_000)
+        spool = Spool(self._var / "spool", partial(ring, FACTS), bounds)
         parts = Parts(
-            live=LiveIndex(self._var), var=self._var, settings=settings, locale=self._locale,
+            live=LiveIndex(self._var, LOOK_SECONDS), var=self._var, settings=settings, locale=self._locale,
             metrics=self._metrics, preview=self._made.preview, articles=self._made.articles,
             store=store, spool=spool, clerk=clerk, secret=self._secret, ring=self._ring,
         )  # fmt: skip
         warm(parts.live)
 
-        begun = threading.Event()
-
-        def begin() -> None:
-            begun.set()
-            spool.start()
-            clerk.start()
-
         def leave(server: object, worker: object) -> None:
-            beginning.cancel()
-            if begun.is_set():
-                clerk.close()
             spool.close()
-
-        # they open the database: a second of importing, which the first readers need not share
-        beginning = threading.Timer(BEGIN_SECONDS, begin)
-        beginning.daemon = True
-        beginning.start()
+            if alone.is_set():
+                clerk.close()
+                delivery.close()
 
         self.cfg.set("worker_exit", leave)
         schedule.start(schedule.Scheduler(
@@ -243,10 +249,10 @@ def _store(var: Path, settings: Settings) -> EventStore:
     return EventStore(database_url(var, settings.database_url.value))
 
 
-def _clerk(store: EventStore, settings: Settings) -> Clerk:
+def _clerk(store: EventStore, settings: Settings, ring: Callable[[], None]) -> Clerk:
     from kb.desk.clerk import Clerk
 
-    return Clerk(store, settings)
+    return Clerk(store, settings, ring)
 
 
 def warm(live: LiveIndex) -> None:

@@ -34,7 +34,7 @@ LAYERS = (
     ("vocabulary",),
     ("content", "index"),  # files → articles · the index on disk
     ("text", "settings", "signing"),  # the one way words are cut
-    ("model", "processes", "ports", "later", "roles", "terminal", "progress", "words"),  # values
+    ("model", "processes", "ports", "later", "roles", "terminal", "progress", "words", "chance"),  # values
     ("options",),
     ("errors",),  # failures
     ("",),  # kb/__init__.py: the version

@@ -7,13 +7,14 @@ ones, so a field is only ever added with a default.
 
 from __future__ import annotations
 
-import secrets
 import time
 from enum import StrEnum
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
+
+from kb.chance import token_hex
 
 
 class Reader(StrEnum):
@@ -50,7 +51,7 @@ class Relation(StrEnum):
 
 def new_id() -> str:
     """A random name that sorts by time: 11 hex digits of milliseconds, 20 of chance."""
-    return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(10)}"
+    return f"{time.time_ns() // 1_000_000:011x}{token_hex(10)}"
 
 
 class Fact(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):

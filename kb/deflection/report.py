@@ -19,7 +19,7 @@ from kb.deflection.failures import MIN_SESSIONS, Failures, failures_of
 from kb.deflection.figures import Rate, Sample, mean_difference, newcombe, rate, wilson
 from kb.deflection.outcomes import WINDOWS, Outcomes, deflection
 from kb.deflection.periods import Period, utc_day, weeks
-from kb.deflection.segments import SUFFIX
+from kb.deflection.segments import written
 from kb.deflection.shape import (
     ArticleReport,
     Change,
@@ -82,7 +82,7 @@ class Sources(Struct, frozen=True, kw_only=True):
 def spooled(folder: Path) -> int:
     """Facts in the files of a spool, a line each; some of the oldest file's may just have been delivered."""
     count = 0
-    for file in folder.glob(f"**/*{SUFFIX}"):
+    for file in written(folder):
         try:
             count += file.read_bytes().count(b"\n")
         except OSError:

@@ -1,7 +1,10 @@
-"""Facts as lines of files, each with its checksum: what the spool writes and reads back. Called by `spool`.
+"""Facts as lines of files, each with its checksum: what `spool` writes and `delivery` reads.
 
-A worker owns the files `<owner>.<number>.facts` as long as it holds the lock on `<owner>.lock`; the kernel
-drops the lock when the process ends, however it ends, and whoever gets it then takes over the files.
+    <owner>.lock              held by the process that writes; the kernel drops it when that ends
+    <owner>.<number>.part     being written
+    <owner>.<number>.facts    complete: renamed by its owner, or by whoever finds the owner gone
+
+Complete files are read and deleted by whoever delivers them, their owner never touches them again.
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ import fcntl
 import os
 import secrets
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +20,7 @@ import msgspec
 
 from kb.deflection.facts import AnyFact, decode, encode
 
-SUFFIX = ".facts"
+COMPLETE, PART = ".facts", ".part"
 _HEAD = 9
 """Eight hexadecimal digits of CRC-32 and a space."""
 
@@ -98,38 +100,55 @@ class Owner:
             if os.fstat(descriptor).st_ino == lock.stat().st_ino:
                 return cls(folder, name, descriptor)
         except OSError:
-            pass  # locked, or removed by whoever emptied it
+            pass  # locked, or removed by whoever took it before
         os.close(descriptor)
         return None
 
-    def file(self, number: int) -> Path:
-        return self.folder / f"{self.name}.{number:08d}{SUFFIX}"
+    def part(self, number: int) -> Path:
+        """The file being written."""
+        return self.folder / f"{self.name}.{number:08d}{PART}"
 
-    def files(self) -> list[Path]:
-        """In the order in which they were written."""
-        return sorted(self.folder.glob(f"{self.name}.*{SUFFIX}"))
+    def finish(self, number: int) -> None:
+        """It is complete. Raises OSError."""
+        part = self.part(number)
+        part.rename(part.with_suffix(COMPLETE))
 
-    def close(self, *, remove: bool) -> None:
-        """`remove` when nothing is left; else the next to look takes the files over."""
-        if remove:
-            (self.folder / f"{self.name}.lock").unlink(missing_ok=True)
+    def waits(self, number: int) -> bool:
+        """Whether a complete file was not delivered yet."""
+        return self.part(number).with_suffix(COMPLETE).exists()
+
+    def close(self) -> None:
+        """Nothing is being written any more."""
+        (self.folder / f"{self.name}.lock").unlink(missing_ok=True)
         os.close(self._descriptor)
 
 
-def orphans(folder: Path) -> Iterator[Owner]:
-    """The owners that are gone and left something; each must be closed."""
+def adopt(folder: Path) -> None:
+    """What processes that are gone were writing is complete. Raises OSError."""
     for lock in sorted(folder.glob("*.lock")):
         owner = Owner.take(folder, lock.stem)
         if owner is not None:
-            yield owner
+            for part in folder.glob(f"{owner.name}.*{PART}"):
+                part.rename(part.with_suffix(COMPLETE))
+            owner.close()
+
+
+def complete(folder: Path) -> list[Path]:
+    """The files to deliver, those of one owner in the order in which they were written."""
+    return sorted(folder.glob(f"*{COMPLETE}"))
+
+
+def written(folder: Path) -> list[Path]:
+    """All files that hold facts."""
+    return [*folder.glob(f"*{PART}"), *complete(folder)]
 
 
 def waiting_bytes(folder: Path) -> int:
     """What is on disk and not yet in the store, of all workers."""
     total = 0
-    for file in folder.glob(f"*{SUFFIX}"):
+    for file in written(folder):
         try:
             total += file.stat().st_size
         except FileNotFoundError:
-            continue  # delivered in this moment
+            continue  # completed or delivered in this moment
     return total

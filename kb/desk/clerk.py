@@ -1,13 +1,14 @@
-"""The thread of each process that hands over what is due and gives facts to the event store.
+"""The thread that hands over what is due and gives facts to the event store.
 
-Every worker has one, and several machines may have more: rows are claimed (`outbox`), facts are stored
-once whoever stores them (`hooks.forward`). Started by `kb.serve`, after the fork.
+One process of a machine runs it (`office`), and there may be several machines: rows are claimed (`outbox`),
+facts are stored once whoever stores them (`hooks.forward`).
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -28,8 +29,12 @@ _LOG = structlog.get_logger("kb")
 class Clerk:
     """Of one process. Raises BadSetting when KB_DESK and its settings do not fit together."""
 
-    def __init__(self, store: EventStore, settings: Settings) -> None:
+    def __init__(
+        self, store: EventStore, settings: Settings, ring: Callable[[], object] | None = None
+    ) -> None:
+        """`ring` wakes whoever does the work, where that is another process."""
         self._store = store
+        self._ring = ring
         self._settings = settings
         self._ways = senders(settings)
         self._wake = threading.Event()
@@ -45,12 +50,16 @@ class Clerk:
         return frozenset(self._ways)
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._loop, name="kb-clerk", daemon=True)
-        self._thread.start()
+        """Begin; nothing when it has begun."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._loop, name="kb-clerk", daemon=True)
+            self._thread.start()
 
     def wake(self) -> None:
         """There is something new; never waits."""
         self._wake.set()
+        if self._ring is not None:
+            self._ring()
 
     def close(self, seconds: float = 2.0) -> None:
         """Stop after the try under way; one that lasts longer is taken up by another process, later."""

@@ -20,6 +20,7 @@ An index folder is trusted code (Whoosh pickles its table of contents), so all f
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import threading
@@ -311,10 +312,11 @@ PATIENCE = 0.5
 
 
 class LiveIndex:
-    """The live generation of a state folder, followed by one `stat` a call. For any number of threads."""
+    """The live generation of a state folder, followed by one `stat`. For any number of threads."""
 
-    def __init__(self, var: Path) -> None:
-        self._var = var
+    def __init__(self, var: Path, every: float = 0.0) -> None:
+        """`every`: seconds until the pointer is looked at again; with each look other threads go first."""
+        self._var, self._every, self._looked = var, every, -math.inf
         self._pointer = os.fspath(index_root(var) / POINTER)
         self._opening = threading.Lock()
         self._began = 0.0
@@ -330,8 +332,11 @@ class LiveIndex:
         than the opening, and what was withdrawn is gone a second after the switch wherever anybody asks.
         Raises IndexMissing, IndexDamaged, IndexMismatch when there is none to fall back on.
         """
-        followed = self._followed
+        followed, now = self._followed, time.monotonic()
+        if followed is not None and now - self._looked < self._every:
+            return followed[1]
         if followed is not None and followed[0] == self._stamp():
+            self._looked = now
             return followed[1]
         if not self._opening.acquire(blocking=followed is None):
             if followed is not None and time.monotonic() - self._began < PATIENCE:

@@ -9,7 +9,6 @@ With scripts the results come from `/api/v1/search`, and marks go to `/api/v1/ti
 
 from __future__ import annotations
 
-import secrets
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
@@ -17,6 +16,7 @@ import falcon
 import msgspec
 from msgspec import Meta, Struct
 
+from kb.chance import token_urlsafe
 from kb.deflection.facts import Entry
 from kb.desk.drafts import Draft
 from kb.errors import ArticleGone, ArticleMoved, ArticleNotFound, BadParameter, InvalidBody
@@ -138,7 +138,7 @@ class Desk(Page):
     def _search(self, req: falcon.Request, resp: falcon.Response, shelf: Shelf, asked: DeskParams) -> Results:
         results, took_ms = run_search(shelf, Query(text=asked.q, limit=LISTED))
         record_search(
-            req, self.parts, shelf, visitor_of(req, resp, self.parts), results, secrets.token_urlsafe(12),
+            req, self.parts, shelf, visitor_of(req, resp, self.parts), results, token_urlsafe(12),
             entry=Entry.AGENT, took_ms=took_ms, shown=len(results.hits),
         )  # fmt: skip
         return results

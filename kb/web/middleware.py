@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import secrets
 import time
 
 import falcon
 import structlog
 
+from kb.chance import token_hex
 from kb.errors import LengthRequired, PayloadTooLarge
 from kb.settings import Settings
 from kb.web import metrics
@@ -41,7 +41,7 @@ def request_id(req: falcon.Request) -> str:
     known: str | None = getattr(req.context, "request_id", None)
     if known is None:
         given = req.get_header("X-Request-Id") or ""
-        known = req.context.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        known = req.context.request_id = given if _REQUEST_ID.fullmatch(given) else token_hex(8)
     return known
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Hashable
 
 import falcon
 
+from kb.chance import token_urlsafe
 from kb.deflection.facts import Entry
 from kb.related import related
 from kb.search import Query, Results, search
@@ -69,7 +69,7 @@ class Search(Resource):
         )  # fmt: skip
         visitor = visitor_of(req, resp, self.parts, begin=is_browser(req))
         answer, took_ms = self._found(shelf, query)
-        search_id = secrets.token_urlsafe(12)
+        search_id = token_urlsafe(12)
         send_once(resp, answer.body(search_id, took_ms))
         record_search(
             req, self.parts, shelf, visitor, answer.results, search_id, entry=Entry(asked.entry),

@@ -7,7 +7,6 @@ themselves robots nor for readers whose browser asks not to be tracked (DNT, Sec
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from functools import lru_cache
 
@@ -15,6 +14,7 @@ import falcon
 from itsdangerous import BadData, URLSafeTimedSerializer
 from msgspec import Struct
 
+from kb.chance import token_urlsafe
 from kb.deflection.facts import Reader
 from kb.errors import BadParameter
 from kb.roles import Role
@@ -65,7 +65,7 @@ def visitor_of(req: falcon.Request, resp: falcon.Response, parts: Parts, *, begi
     if known is None:
         known = "" if reader is Reader.BOT or _unwilling(req) else _of_cookie(req)
         if not known and begin and reader is not Reader.BOT and not _unwilling(req):
-            known = f"{int(time.time()):08x}{secrets.token_urlsafe(16)}"
+            known = f"{int(time.time()):08x}{token_urlsafe(16)}"
             set_cookie(req, resp, parts, COOKIE, known, SECONDS)
         if known or begin:
             req.context.session = known

@@ -13,11 +13,11 @@ import pytest
 import structlog
 from conftest import Indexed, index, write
 from msgspec import Struct
+from spooling import Spooling
 
 from kb import tokens
 from kb.api import create_app
 from kb.deflection.facts import AnyFact
-from kb.deflection.spool import Bounds, Spool
 from kb.deflection.store import EventStore, database_url
 from kb.desk.clerk import Clerk
 from kb.index.generation import LiveIndex
@@ -58,7 +58,7 @@ class Service(Struct, frozen=True):
     url: str
     parts: Parts
     store: EventStore
-    spool: Spool
+    spool: Spooling
 
     def token(self, role: str) -> str:
         return tokens.create(self.store, Role(role), "花子")
@@ -85,7 +85,7 @@ def serving(var: Path, state: Path, **settings: object) -> Iterator[Service]:
     given = Settings(rate_limit="", ticket_rate="", **settings)
     with EventStore(database_url(state)) as store:
         store.migrate()
-        spool = Spool(state / "spool", store, Bounds(linger=0.01, first_wait=0.05))
+        spool = Spooling(state / "spool", store)
         parts = Parts(
             live=LiveIndex(var), settings=given, var=state, store=store, spool=spool,
             clerk=Clerk(store, given), secret=b"s" * 32,

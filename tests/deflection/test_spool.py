@@ -13,17 +13,18 @@ from typing import IO
 
 import pytest
 from databases import create_database
+from spooling import Spooling
 
+from kb.deflection.delivery import Pace, deliver_left
 from kb.deflection.facts import FormOpened, new_id
 from kb.deflection.losses import REASONS, Losses
-from kb.deflection.segments import Owner, line_of, read_batch, waiting_bytes
-from kb.deflection.spool import Bounds, Spool, deliver_left
+from kb.deflection.segments import Owner, line_of, read_batch, waiting_bytes, written
+from kb.deflection.spool import Bounds
 from kb.deflection.store import EventStore, database_url
 
 from .making import searched
 
 EVER = (0, 2**62)
-QUICK = Bounds(linger=0.01, first_wait=0.05, longest_wait=0.2, adopt_every=0.1)
 SECONDS = 20.0
 
 
@@ -36,9 +37,14 @@ def folder(tmp_path):
     return tmp_path / "var" / "spool"
 
 
+def die(owner: Owner) -> None:
+    """The kernel drops the lock of a process that ends, and nothing else happens."""
+    os.close(owner._descriptor)
+
+
 @pytest.fixture
 def spool(store, folder):
-    opened = Spool(folder, store, QUICK)
+    opened = Spooling(folder, store)
     yield opened
     opened.close()
 
@@ -71,7 +77,7 @@ def test_facts_wait_for_a_locked_file_and_are_delivered_in_order(sqlite_store, f
     facts = [searched(1000 - n) for n in range(50)]
     other = sqlite3.connect(tmp_path / "var/kb.sqlite3", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    spool = Spool(folder, sqlite_store, QUICK)
+    spool = Spooling(folder, sqlite_store)
     for fact in facts:
         spool.put(fact)
     assert not spool.flush(0.3)
@@ -88,18 +94,18 @@ def test_facts_wait_for_a_locked_file_and_are_delivered_in_order(sqlite_store, f
 def test_a_server_that_is_down_costs_nothing_but_time(cluster, folder):
     with EventStore(create_database(cluster.url("postgres"))) as store:
         cluster.stop()
-        spool = Spool(folder, store, QUICK)
+        spool = Spooling(folder, store)
         try:
             facts = [searched(n) for n in range(100)]
             for fact in facts:
                 spool.put(fact)
             assert not spool.flush(0.5)
-            assert spool.failing
+            assert spool.delivery.failing
         finally:
             cluster.start()
         assert spool.flush(SECONDS)
         assert stored(store) == facts
-        assert not spool.failing
+        assert not spool.delivery.failing
         spool.close()
 
 
@@ -107,7 +113,7 @@ def test_a_spool_that_is_full_keeps_the_oldest_and_counts_the_rest(folder, tmp_p
     (tmp_path / "blocked").write_text("no folder")
     store = EventStore(database_url(tmp_path / "blocked"))
     size = len(line_of(searched(0)))
-    spool = Spool(folder, store, Bounds(bytes=size * 20, linger=0.01, first_wait=0.05))
+    spool = Spooling(folder, store, Bounds(bytes=size * 20, linger=0.01))
     facts = [searched(n) for n in range(100)]
     for fact in facts:
         spool.put(fact)
@@ -125,7 +131,7 @@ def test_a_spool_that_is_full_keeps_the_oldest_and_counts_the_rest(folder, tmp_p
 def test_a_queue_that_is_full_drops_without_waiting_and_counts(folder, sqlite_store):
     folder.parent.mkdir(exist_ok=True)
     folder.write_text("no folder can be made here")
-    spool = Spool(folder, sqlite_store, Bounds(queue=10, first_wait=0.05))
+    spool = Spooling(folder, sqlite_store, Bounds(queue=10, linger=0.01, retry=0.05))
     for n in range(50):
         spool.put(searched(n))
     folder.unlink()  # the disk is there again
@@ -137,7 +143,7 @@ def test_a_queue_that_is_full_drops_without_waiting_and_counts(folder, sqlite_st
 
 def test_losses_reach_the_store_for_the_report(folder, sqlite_store):
     Losses(folder).add({"spool": 5})
-    spool = Spool(folder, sqlite_store, QUICK)
+    spool = Spooling(folder, sqlite_store)
     spool.put(searched(1))
     assert spool.flush(SECONDS)
     spool.close()
@@ -148,25 +154,25 @@ def test_losses_reach_the_store_for_the_report(folder, sqlite_store):
 def test_files_of_a_dead_process_are_taken_over_and_half_a_line_is_passed_over(folder, sqlite_store):
     facts = [searched(n) for n in range(3)]
     owner = Owner.new(folder)
-    owner.file(0).write_bytes(b"".join(map(line_of, facts)) + line_of(searched(9))[:-20])
-    owner.close(remove=False)
-    spool = Spool(folder, sqlite_store, QUICK)
-    spool.start()
+    owner.part(0).write_bytes(b"".join(map(line_of, facts)) + line_of(searched(9))[:-20])
+    die(owner)
+    spool = Spooling(folder, sqlite_store)
+    spool.delivery.start()
     for _ in range(200):
         if len(stored(sqlite_store)) == 3:
             break
         time.sleep(0.02)
     spool.close()
     assert stored(sqlite_store) == facts
-    assert list(folder.glob("*.facts")) == []
+    assert written(folder) == []
 
 
 def test_files_of_a_living_process_are_left_alone(folder, sqlite_store):
     owner = Owner.new(folder)
-    owner.file(0).write_bytes(line_of(searched(1)))
+    owner.part(0).write_bytes(line_of(searched(1)))
     deliver_left(folder, sqlite_store)
     assert stored(sqlite_store) == []
-    owner.close(remove=False)
+    die(owner)
     deliver_left(folder, sqlite_store)
     assert len(stored(sqlite_store)) == 1
 
@@ -176,8 +182,8 @@ def test_a_damaged_line_costs_itself_and_is_counted(folder, sqlite_store):
     lines[1] = lines[1].replace(b"SearchRan", b"SearchRun")
     lines[2] = b"\x00\xff garbage\n"
     owner = Owner.new(folder)
-    owner.file(0).write_bytes(b"".join(lines))
-    owner.close(remove=False)
+    owner.part(0).write_bytes(b"".join(lines))
+    die(owner)
     deliver_left(folder, sqlite_store)
     assert len(stored(sqlite_store)) == 2
     assert Losses(folder).totals()["damaged"] == 2
@@ -194,7 +200,7 @@ def test_a_fact_that_the_database_refuses_does_not_hold_up_the_others(spool, sto
 
 
 def test_a_folder_that_is_removed_under_its_hands_is_made_again(folder, sqlite_store):
-    spool = Spool(folder, sqlite_store, QUICK)
+    spool = Spooling(folder, sqlite_store)
     spool.put(searched(1))
     assert spool.flush(SECONDS)
     shutil.rmtree(folder)
@@ -225,7 +231,7 @@ def test_counters_that_cannot_be_read_begin_anew(folder):
 
 def write_on(folder: Path, url: str, name: str, told: int) -> None:
     """A process that puts facts for ever, and says after every twenty that they are on disk."""
-    spool = Spool(folder, EventStore(url), Bounds(linger=0.005, segment=4000, batch=2000))
+    spool = Spooling(folder, EventStore(url), Bounds(linger=0.005, segment=4000), Pace(batch=2000))
     for number in range(1_000_000):
         spool.put(FormOpened(id=new_id(), at=number, session=name))
         if number % 20 == 19:
@@ -267,7 +273,7 @@ def test_kill_9_at_any_moment_loses_at_most_what_was_being_written(empty_url, fo
             numbers = [fact.at for fact in store.facts_of(sessions=[name])]
             assert numbers[: last + 1] == list(range(last + 1))
             assert numbers == list(range(len(numbers)))
-    assert list(folder.glob("*.facts")) == []
+    assert written(folder) == []
     assert Losses(folder).totals() == dict.fromkeys(REASONS, 0)
 
 

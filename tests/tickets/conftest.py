@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import structlog
 from falcon.testing import TestClient
+from spooling import Spooling
 
 from kb.api import create_app
 from kb.content.tree import read_tree
-from kb.deflection.spool import Spool
 from kb.deflection.store import EventStore, database_url
 from kb.desk.clerk import Clerk
 from kb.index.generation import LiveIndex
@@ -79,7 +79,7 @@ class Service:
         # suggestions are tested in sessions of which none is held out
         self.settings = Settings(**({"holdout": 0.0, "hook_secret": Secret("hook")} | settings))
         self.clerk = Clerk(store, self.settings)
-        self.spool = Spool(folder / "spool", store)
+        self.spool = Spooling(folder / "spool", store)
         self.parts = Parts(
             live=LiveIndex(var), settings=self.settings, store=store, spool=self.spool, clerk=self.clerk
         )

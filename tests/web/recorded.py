@@ -8,11 +8,11 @@ from typing import Any
 
 import falcon
 from falcon.testing import Result, TestClient
+from spooling import Spooling
 
 from kb import tokens
 from kb.api import create_app
 from kb.deflection.facts import AnyFact
-from kb.deflection.spool import Bounds, Spool
 from kb.deflection.store import EventStore
 from kb.index.generation import LiveIndex
 from kb.settings import Settings
@@ -27,7 +27,7 @@ class Recorded:
 
     def __init__(self, var: Path, state: Path, store: EventStore, settings: Settings | None = None) -> None:
         self.store = store
-        self.spool = Spool(state / "spool", store, Bounds(linger=0.01, first_wait=0.05))
+        self.spool = Spooling(state / "spool", store)
         self.parts = Parts(
             live=LiveIndex(var),
             store=store,

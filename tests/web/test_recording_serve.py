@@ -9,15 +9,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from kb.deflection.delivery import deliver_left
 from kb.deflection.facts import SearchRan
 from kb.deflection.segments import waiting_bytes
-from kb.deflection.spool import deliver_left
 from kb.deflection.store import EventStore, database_url
 
 START = """
@@ -39,6 +39,11 @@ class Service:
                 env={**os.environ, "KB_WORKERS": "4", "KB_THREADS": "2", "KB_RATE_LIMIT": "off", "KB_DATABASE_URL": ""},
             )  # fmt: skip
         self.url = self.process.stdout.readline().decode().split()[3]
+
+    def children(self) -> list[int]:
+        """The office, which was forked first, and the workers."""
+        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return sorted(map(int, found.split()))
 
     def search(self, number: int) -> None:
         request = urllib.request.Request(
@@ -84,3 +89,42 @@ def test_workers_that_are_killed_lose_nothing_that_was_written(service):
     os.killpg(service.process.pid, signal.SIGKILL)
     service.process.wait()
     assert service.recorded() == [f"session-{n:04}" for n in range(60)]
+
+
+def test_only_the_office_has_the_database_open(service):
+    service.search_all(40)
+    office, *workers = service.children()
+    wait_until(lambda: waiting_bytes(service.var / "spool") == 0)
+    assert [has_open(pid, "kb.sqlite3") for pid in (office, *workers)] == [True, *[False] * len(workers)]
+
+
+def test_when_the_office_is_killed_the_workers_store_what_they_record(service):
+    service.search_all(20)
+    os.kill(service.children()[0], signal.SIGKILL)
+    wait_until(lambda: len(service.children()) == 4)
+    service.search_all(40)
+    wait_until(lambda: waiting_bytes(service.var / "spool") == 0)
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(30) == 0
+    assert sorted(set(service.recorded())) == [f"session-{n:04}" for n in range(40)]
+    assert len(service.recorded()) == 60
+
+
+def test_the_office_ends_with_the_service_that_was_killed(service):
+    service.search_all(8)
+    children = service.children()
+    os.kill(service.process.pid, signal.SIGKILL)
+    service.process.wait()
+    wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in children))
+    assert waiting_bytes(service.var / "spool") == 0
+
+
+def has_open(process: int, name: str) -> bool:
+    return any(each.readlink().name == name for each in Path(f"/proc/{process}/fd").iterdir())
+
+
+def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.05)

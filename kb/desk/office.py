@@ -1,0 +1,85 @@
+"""The process beside the workers that stores facts and hands tickets over: no reader's thread waits for it.
+
+Forked once, before the workers; a byte through a pipe says what there is to do. It alone has the database
+open as long as nobody signs in, files a ticket or reads a report. It ends when the last process that could
+ring has ended; when it was killed, a worker that rings is told, and does its work instead.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from kb.processes import forked, heard
+from kb.settings import Settings
+
+BEGIN_SECONDS = 2.0
+"""From the start of the service until it imports the database, for a second: the first readers come first."""
+
+FACTS, TICKETS = b"f", b"t"
+
+
+class Bell:
+    """The workers' end of the pipe."""
+
+    def __init__(self, rings: int, office: int) -> None:
+        self._rings = rings
+        self._office = office
+
+    def ring(self, what: bytes) -> bool:
+        """Never waits; False when nobody hears it."""
+        try:
+            os.write(self._rings, what)
+        except BlockingIOError:
+            return True  # thousands of rings are waiting already
+        except OSError:
+            return False
+        return True
+
+    def let_go(self) -> None:
+        """Wait until the office has done what there was to do; for the process that opened it."""
+        os.close(self._rings)
+        with suppress(ChildProcessError):  # gunicorn collects whatever child ends
+            os.waitpid(self._office, 0)
+
+
+def open_office(var: Path, settings: Settings) -> Bell:
+    """To be called while this process has one thread only, and before it forks those that are to ring."""
+    hears, rings = os.pipe()
+    os.set_blocking(rings, False)
+    child = os.fork()
+    if child == 0:
+        os.close(rings)
+        forked(lambda: _work(hears, var, settings))
+    os.close(hears)
+    return Bell(rings, child)
+
+
+def _work(hears: int, var: Path, settings: Settings) -> None:
+    # it ends with the workers, who come to their end in order
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    heard(hears, BEGIN_SECONDS)
+    run(hears, var, settings)
+
+
+def run(hears: int, var: Path, settings: Settings) -> None:
+    """Work until the other end of the pipe is closed."""
+    from kb.deflection.delivery import Delivery
+    from kb.deflection.store import EventStore, database_url
+    from kb.desk.clerk import Clerk
+
+    with EventStore(database_url(var, settings.database_url.value)) as store:
+        delivery, clerk = Delivery(var / "spool", store), Clerk(store, settings)
+        delivery.start()
+        clerk.start()
+        wake: dict[bytes, Callable[[], object]] = {FACTS: delivery.ring, TICKETS: clerk.wake}
+        while rung := os.read(hears, 65536):
+            for what, act in wake.items():
+                if what in rung:
+                    act()
+        clerk.close()
+        delivery.close()
