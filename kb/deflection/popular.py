@@ -1,8 +1,22 @@
-"""What customers read most, counted from facts. Called by `kb.web.popular`."""
+"""What customers read most, counted from facts by the office (`kb.desk.office`), shown by `kb.web.popular`.
+
+The count lies in a file: no page waits for the database, and no worker opens it for that.
+"""
 
 from __future__ import annotations
 
-from kb.deflection.store import EventStore
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from kb.deflection.store import EventStore
+
+FILE = "most-read.json"
+DAYS = 7
 
 MIN_SESSIONS = 5
 """Below this many readers an article is not called much read: it would tell of single persons."""
@@ -10,11 +24,30 @@ MAX_LISTED = 50
 """Articles of a locale; some of them may be hidden or gone by now, so more than a page shows."""
 
 
-def most_read(store: EventStore, start_ms: int, end_ms: int) -> dict[str, tuple[str, ...]]:
-    """Locale → ids of the articles that most sessions of customers opened, the most read first.
+MostRead = dict[str, tuple[str, ...]]
+"""Locale → ids of the articles that most sessions of customers opened, the most read first."""
 
-    A reader without a session counts nowhere. Raises the store's errors.
-    """
+
+def noted(var: Path) -> MostRead:
+    """What was counted last; nothing when nothing was, or it cannot be read."""
+    try:
+        return msgspec.json.decode((var / FILE).read_bytes(), type=MostRead)
+    except (OSError, ValueError):  # msgspec's errors are ValueErrors
+        return {}
+
+
+def note(store: EventStore, var: Path) -> None:
+    """Count the last week. Raises the store's errors, and OSError when the file cannot be written."""
+    # the office of a new service may look before there are tables
+    store.migrate()
+    end = time.time_ns() // 1_000_000
+    beside = var / f".{FILE}.{os.getpid()}"
+    beside.write_bytes(msgspec.json.encode(most_read(store, end - DAYS * 86_400_000, end)))
+    beside.replace(var / FILE)
+
+
+def most_read(store: EventStore, start_ms: int, end_ms: int) -> MostRead:
+    """Of a time. A reader without a session counts nowhere. Raises the store's errors."""
     import sqlalchemy as sa  # slow to import, and no page waits for this
 
     from kb.deflection.facts import ArticleViewed, Reader

@@ -1,4 +1,4 @@
-"""The process beside the workers that stores facts and hands tickets over: no reader's thread waits for it.
+"""The process beside the workers that stores facts, hands tickets over, and counts what is read most.
 
 Forked once, before the workers; a byte through a pipe says what there is to do. It alone has the database
 open as long as nobody signs in, files a ticket or reads a report. It ends when the last process that could
@@ -9,15 +9,22 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import structlog
+
+from kb.errors import KbError
 from kb.processes import forked, heard
 from kb.settings import Settings
 
 BEGIN_SECONDS = 2.0
 """From the start of the service until it imports the database, for a second: the first readers come first."""
+
+COUNT_SECONDS = 600.0
+"""Between two counts of what is read most."""
 
 FACTS, TICKETS = b"f", b"t"
 
@@ -68,6 +75,7 @@ def _work(hears: int, var: Path, settings: Settings) -> None:
 
 def run(hears: int, var: Path, settings: Settings) -> None:
     """Work until the other end of the pipe is closed."""
+    from kb.deflection import popular
     from kb.deflection.delivery import Delivery
     from kb.deflection.store import EventStore, database_url
     from kb.desk.clerk import Clerk
@@ -77,9 +85,20 @@ def run(hears: int, var: Path, settings: Settings) -> None:
         delivery.start()
         clerk.start()
         wake: dict[bytes, Callable[[], object]] = {FACTS: delivery.ring, TICKETS: clerk.wake}
-        while rung := os.read(hears, 65536):
-            for what, act in wake.items():
-                if what in rung:
-                    act()
+        next_count = 0.0
+        while True:
+            if heard(hears, max(0.0, next_count - time.monotonic())):
+                rung = os.read(hears, 65536)
+                if not rung:
+                    break
+                for what, act in wake.items():
+                    if what in rung:
+                        act()
+            if time.monotonic() >= next_count:
+                next_count = time.monotonic() + COUNT_SECONDS
+                try:
+                    popular.note(store, var)
+                except (KbError, OSError) as error:
+                    structlog.get_logger("kb").warning("most read not counted", reason=str(error))
         clerk.close()
         delivery.close()

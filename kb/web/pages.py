@@ -95,7 +95,7 @@ class Page:
 class Home(Page):
     def __init__(self, pages: Pages) -> None:
         super().__init__(pages)
-        self.most_read = MostRead(self.parts.store)
+        self.most_read = MostRead(self.parts.var)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, locale: str) -> None:
         shelf = page_shelf(req, self.parts, locale)
