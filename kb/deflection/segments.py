@@ -144,11 +144,15 @@ def written(folder: Path) -> list[Path]:
 
 
 def waiting_bytes(folder: Path) -> int:
-    """What is on disk and not yet in the store, of all workers."""
-    total = 0
-    for file in written(folder):
+    """What is on disk and not yet in the store, of all workers; 0 only when that is nothing."""
+    return sum(map(_size, written(folder)))
+
+
+def _size(file: Path) -> int:
+    # completed in this moment it goes on under its other name; gone from there, too, it was delivered
+    for name in (file, file.with_suffix(COMPLETE)):
         try:
-            total += file.stat().st_size
+            return name.stat().st_size
         except FileNotFoundError:
-            continue  # completed or delivered in this moment
-    return total
+            continue
+    return 0
