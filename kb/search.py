@@ -89,7 +89,7 @@ def search(
     first = [number for number in dict.fromkeys(map(snapshot.find_article, pinned)) if number >= 0]
 
     def ranked(used: Plan) -> Best:
-        floor = GRAM_SHARE * used.gram_mass * _typical_idf(snapshot)
+        floor = GRAM_SHARE * used.gram_mass * snapshot.typical_idf
         stop = query.offset + query.limit
         return snapshot.scorer.best(
             used, weights.question, allowed, floor, first, max(stop, MAX_LIMIT), query.offset, stop
@@ -136,10 +136,6 @@ def _filter(snapshot: Snapshot, query: Query, without: str = "") -> Bits | None:
 
 def _within(articles: Bits, allowed: Bits | None) -> Bits:
     return articles if allowed is None else articles & allowed
-
-
-def _typical_idf(snapshot: Snapshot) -> float:
-    return float(np.log1p(snapshot.meta.sections) / 2)
 
 
 def _facets(snapshot: Snapshot, query: Query, strict: Bits) -> dict[str, tuple[tuple[str, int], ...]]:

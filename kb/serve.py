@@ -56,6 +56,8 @@ MAX_REQUESTS_JITTER = 20_000
 REQUEST_LINE = 8190
 """gunicorn's own 4,094 bytes end at some 440 Japanese characters, escaped."""
 KEEPALIVE_SECONDS = 5
+YOUNG = 20_000
+"""Values that are made before Python looks for circles among them."""
 LOOK_SECONDS = 0.02
 """Between two looks of a worker at the pointer."""
 _M_ARENA_MAX = -8  # malloc.h
@@ -91,6 +93,9 @@ def serve(
             import_module("kb.api")
         import_module("kb.text.analyze").analyze("返金")
         gc.freeze()
+        # a search makes some thousand values and no circles: to look for these after every 700 is a
+        # thirtieth of its time
+        gc.set_threshold(YOUNG)
         ring = _publisher(var.absolute(), settings)
         bell = open_office(var.absolute(), settings)
         if until is not None:

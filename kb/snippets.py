@@ -12,7 +12,6 @@ import numpy as np
 from msgspec import Struct
 
 from kb.index import kernel
-from kb.index.kernel_numpy import Match
 from kb.index.snapshot import Card, Ints, Snapshot
 from kb.model import Snippet, Span
 from kb.plan import Plan
@@ -50,14 +49,9 @@ def sought(snapshot: Snapshot, plan: Plan) -> Sought:
 
 def excerpt(snapshot: Snapshot, section: int, text: str, sought: Sought) -> Snippet:
     """The part of `text` (that of the section) in which most of the query's weight stands."""
-    start, end = snapshot.forward_ptr[section : section + 2].tolist()
-    forward = (snapshot.forward_term, snapshot.forward_start, snapshot.forward_end)
-    found: list[Match] = kernel.chosen.matches(*forward, start, end, sought.terms)
-    if sought.phrases:
-        whole = kernel.chosen.phrases(*forward, start, end, sought.phrases, text)
-        found = sorted({*found, *whole}) if whole else found
-    left, right = kernel.chosen.excerpt(text, found, sought.values, WIDTH)
-    marks = kernel.chosen.marks(text, found, left, right)
+    left, right, marks = snapshot.forward.snippet(
+        section, text, sought.terms, sought.phrases, sought.values, WIDTH
+    )
     # one line for the reader: the breaks between blocks become spaces of the same length
     return Snippet(text=text[left:right].replace("\n", " "), marks=_spans(marks))
 

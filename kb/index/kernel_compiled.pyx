@@ -590,7 +590,26 @@ def bisect(const long long[::1] ptr, const unsigned char[:] data, bytes item):
     return low
 
 
-def matches(
+cdef class Forward:
+    cdef const long long[::1] ptr
+    cdef const int[::1] term, start, end
+
+    def __init__(self, ptr, term, start, end):
+        self.ptr, self.term, self.start, self.end = ptr, term, start, end
+
+    def snippet(
+        self, Py_ssize_t section, str text, const int[::1] wanted, list sequences, dict values, Py_ssize_t columns
+    ):
+        cdef Py_ssize_t first = self.ptr[section], last = self.ptr[section + 1], left, right
+        cdef list found = matches(self.term, self.start, self.end, first, last, wanted), whole
+        if sequences:
+            whole = phrases(self.term, self.start, self.end, first, last, sequences, text)
+            found = sorted({*found, *whole}) if whole else found
+        left, right = excerpt(text, found, values, columns)
+        return left, right, marks(text, found, left, right)
+
+
+cpdef list matches(
     const int[::1] terms, const int[::1] starts, const int[::1] ends, Py_ssize_t first, Py_ssize_t last,
     const int[::1] wanted,
 ):
@@ -616,8 +635,10 @@ cdef struct Kind:
     double value
 
 
-def window(str text, list found, dict values, Py_ssize_t columns):
-    cdef Py_ssize_t count = len(found), number, other, kinds, k, limit, last, start
+cpdef tuple window(str text, list found, dict values, Py_ssize_t columns):
+    cdef Py_ssize_t count = len(found), number, other, kinds, k, last, start
+    # where what fits from a start ends, and how many columns that takes
+    cdef Py_ssize_t limit = 0, filled = 0, begun = 0, length = len(text)
     cdef Py_ssize_t left = found[0][0] if count else 0
     cdef Py_ssize_t right = left
     cdef double score, best = 0.0
@@ -635,7 +656,18 @@ def window(str text, list found, dict values, Py_ssize_t columns):
             value[number] = values[found[number][2]]
         for number in range(min(count, MAX_STARTS)):
             start = last = spans[3 * number]
-            limit = _fit(text, start, columns)
+            # starts ascend, and so do their limits: the text is passed once
+            if start > limit:
+                limit, filled = start, 0
+            else:
+                filled -= _width(text, begun, start)
+            begun = start
+            while limit < length:
+                filled += 2 if <int>text[limit] > WIDE else 1
+                if filled > columns:
+                    filled -= 2 if <int>text[limit] > WIDE else 1
+                    break
+                limit += 1
             kinds = 0
             for other in range(number, count):
                 if spans[3 * other + 1] > limit:
@@ -699,7 +731,7 @@ cdef Py_ssize_t _width(str text, Py_ssize_t start, Py_ssize_t end):
     return end - start + wide
 
 
-def phrases(
+cpdef list phrases(
     const int[::1] terms, const int[::1] starts, const int[::1] ends, Py_ssize_t first, Py_ssize_t last,
     list wanted, str text,
 ):
@@ -745,7 +777,7 @@ cdef bint _parts_sentences(str text, Py_ssize_t start, Py_ssize_t end):
     return False
 
 
-def excerpt(str text, list found, dict values, Py_ssize_t columns):
+cpdef tuple excerpt(str text, list found, dict values, Py_ssize_t columns):
     cdef Py_ssize_t first, last, left, right, space, count = len(text)
     first, last = window(text, found, values, columns)
     left = _lead(text, first, columns - _width(text, first, last))
@@ -805,7 +837,7 @@ cdef Py_ssize_t _whole(str text, Py_ssize_t end) except -1:
     return end
 
 
-def marks(str text, list found, Py_ssize_t left, Py_ssize_t right):
+cpdef list marks(str text, list found, Py_ssize_t left, Py_ssize_t right):
     cdef Py_ssize_t start, end, begins = -1, reached = -1
     cdef list inside = [], merged = []
     for start, end, _ in found:

@@ -42,6 +42,28 @@ def bisect(ptr: Offsets, data: Any, item: bytes) -> int:
     return low
 
 
+class Forward:
+    """The forward index: where the terms of each section stand in its text."""
+
+    def __init__(self, ptr: Offsets, term: Ints, start: Ints, end: Ints) -> None:
+        self._ptr, self._tokens = ptr, (term, start, end)
+
+    def snippet(
+        self, section: int, text: str, wanted: Ints, sequences: Sequence[tuple[int, ...]],
+        values: Mapping[int, float], columns: int,
+    ) -> tuple[int, int, list[tuple[int, int]]]:  # fmt: skip
+        """Where to cut the section's text, and what to mark of that, counted from the cut.
+
+        Of `wanted`, which are sorted, each place counts; of `sequences` those whose terms follow each other.
+        """
+        first, last = self._ptr[section : section + 2].tolist()
+        found = matches(*self._tokens, first, last, wanted)
+        if sequences:
+            found = sorted({*found, *phrases(*self._tokens, first, last, sequences, text)})
+        left, right = excerpt(text, found, values, columns)
+        return left, right, marks(text, found, left, right)
+
+
 def matches(terms: Ints, starts: Ints, ends: Ints, first: int, last: int, wanted: Ints) -> list[Match]:
     """The tokens from `first` up to `last` whose term is one of `wanted`, which are sorted."""
     if not len(wanted):

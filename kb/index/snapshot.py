@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from kb.index import kernel
 from kb.index.blob import Blob, load
+from kb.index.kernel_numpy import Forward
 from kb.index.schema import idf
 from kb.index.scorer import Postings, Scorer
 from kb.index.sets import Bits, bits_needed, packed
@@ -173,18 +174,33 @@ class Snapshot:
         self.section_article = self.owner[: self.meta.sections]
         self._synonyms_known: dict[int, tuple[tuple[Member, tuple[int, ...], float], ...]] = {}
         self._frequent = load(folder, "frequent"), load(folder, "frequent_articles")
-        self._scorers: dict[str, Scorer] = {}
+        self._made: dict[str, tuple[Scorer, Forward]] = {}
 
     @property
     def scorer(self) -> Scorer:
         """Of the chosen kernel."""
+        return self._of_kernel()[0]
+
+    @property
+    def forward(self) -> Forward:
+        """Of the chosen kernel."""
+        return self._of_kernel()[1]
+
+    def _of_kernel(self) -> tuple[Scorer, Forward]:
         name = kernel.name()
-        if name not in self._scorers:
+        if name not in self._made:
             lists = (self.words.arrays(), self.grams.arrays())
-            self._scorers[name] = kernel.chosen.Scorer(
-                *lists, self.owner, self.article_sections, *self._frequent
+            self._made[name] = (
+                kernel.chosen.Scorer(*lists, self.owner, self.article_sections, *self._frequent),
+                kernel.chosen.Forward(
+                    self.forward_ptr, self.forward_term, self.forward_start, self.forward_end
+                ),
             )
-        return self._scorers[name]
+        return self._made[name]
+
+    @cached_property
+    def typical_idf(self) -> float:
+        return float(np.log1p(self.meta.sections) / 2)
 
     def term(self, text: str) -> int:
         """Number of a term, or -1."""

@@ -39,13 +39,13 @@ _OWN_LINK = re.compile(r'(<(?:a|img)\s[^<>]*?(?:href|src)=")/')
 
 _HEADING = re.compile(r'<h([2-4]) id="(?P<anchor>[^"]+)">(?P<title>.*?)</h\1>', re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
-_ESCAPED = re.compile("[&<>\"']")
 
 
 def mark(text: str, marks: Sequence[Span], element: str = "mark") -> str:
     """HTML: everything escaped, then the spans within an element."""
     # most texts have nothing to escape, which is known at once for all their parts
-    safe = escape if _ESCAPED.search(text) else str
+    plain = not ("&" in text or "<" in text or ">" in text or '"' in text or "'" in text)
+    safe = str if plain else escape
     parts: list[str] = []
     opening, closing, last = f"<{element}>", f"</{element}>", 0
     for span in marks:
