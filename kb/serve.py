@@ -7,11 +7,9 @@ when prometheus-client, which decides while it is imported whether processes sha
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import os
-import re
 import resource
 import secrets
 import socket
@@ -19,20 +17,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
-from gunicorn.http import errors as http_errors  # type: ignore[import-untyped]
-from gunicorn.http.message import Request  # type: ignore[import-untyped]
-from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
-from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 from msgspec import Struct
 
 from kb.desk.office import FACTS, TICKETS, Bell, open_office
@@ -42,6 +33,7 @@ from kb.later import importing, later
 from kb.ports import bind
 from kb.settings import Settings
 from kb.signing import signing_secret
+from kb.worker import Connections, Worker
 
 if TYPE_CHECKING:
     from kb.deflection.store import EventStore
@@ -60,17 +52,7 @@ YOUNG = 20_000
 """Values that are made before Python looks for circles among them."""
 LOOK_SECONDS = 0.02
 """Between two looks of a worker at the pointer."""
-_M_ARENA_MAX = -8  # malloc.h
 MOST_FILES = 65_536
-
-REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
-    (http_errors.LimitRequestLine, 414, "URI Too Long"),
-    (http_errors.LimitRequestHeaders, 431, "Request Header Fields Too Large"),
-    (http_errors.UnsupportedTransferCoding, 501, "Not Implemented"),
-    (http_errors.ExpectationFailed, 417, "Expectation Failed"),
-    (http_errors.ParseException, 400, "Bad Request"),
-)
-"""What is refused before the application sees it; the first that fits."""
 
 
 def serve(
@@ -174,6 +156,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._var, self._settings, self._locale, self._metrics = var, settings, locale, metrics
         self._listener, self._say, self._secret, self._made = listener, say, secret, made
         self._ring, self._bell = ring, bell
+        self.connections = Connections()
         super().__init__()
 
     def load_config(self) -> None:
@@ -197,6 +180,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             # its heartbeat file must not wait for a disk
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
             "loglevel": "warning",
+            "child_exit": lambda server, worker: self.connections.leave(worker.age),
             "when_ready": lambda server: print(self._say, flush=True),
         }
         for name, value in options.items():
@@ -272,57 +256,3 @@ def warm(live: LiveIndex) -> None:
         return
     for locale in generation.locales:
         search(generation.snapshot(locale, Audience.PUBLIC), Query(text="返金はいつ when is my refund"))
-
-
-def _share_one_heap() -> None:
-    """The C library gives each thread a heap of its own, none of which gives back what it once held.
-
-    Some 10 MB a worker; who allocates holds Python's lock anyway. Elsewhere than in glibc nothing happens.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
-
-
-class TypedRequest(Request):  # type: ignore[misc]
-    """Takes addresses as people type them: `curl '…/search?q=返金'` sends the letters themselves.
-
-    gunicorn refuses all but ASCII there, as the standard has it; browsers escape before they send.
-    """
-
-    def parse_request_line(self, line_bytes: bytes) -> None:
-        if not line_bytes.isascii():
-            line_bytes = re.sub(rb"[\x80-\xff]", lambda byte: b"%%%02X" % byte.group()[0], line_bytes)
-        super().parse_request_line(line_bytes)
-
-
-class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threads; what its parser refuses is answered as we do, and no address is logged."""
-
-    def init_process(self) -> None:
-        _share_one_heap()
-        RequestParser.mesg_class = TypedRequest
-        super().init_process()
-
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
-        status, title = next(
-            ((status, title) for kind, status, title in REFUSED if isinstance(exc, kind)),
-            (500, "Internal Server Error"),
-        )
-        log = structlog.get_logger("kb")
-        if status == 500:
-            log.error("request failed outside the application", exc_info=exc)
-        else:
-            log.info("refused", status=status, reason=type(exc).__name__)
-        try:
-            write_nonblock(client, _problem(status, title))
-        except OSError:
-            log.debug("the client did not wait for its refusal")
-
-
-def _problem(status: int, title: str) -> bytes:
-    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": title})
-    head = (
-        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
-        f"X-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode("ascii") + body

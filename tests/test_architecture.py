@@ -23,6 +23,7 @@ LAYERS = (
     ("publish_cli", "reports_cli", "tickets_cli", "index_cli", "check_cli"),
     ("records_cli",),
     ("serve",),  # gunicorn
+    ("worker",),
     ("api",),  # routes, error table
     ("web",),  # HTTP in and out
     ("publish", "tickets"),  # from a push to a live index · what is filed

@@ -1,9 +1,6 @@
 -- For wrk: asks the paths of a file in turn; each thread begins elsewhere.
 --
---     wrk … -s ask.lua URL -- PATHS [MEAN_DELAY]
---
--- MEAN_DELAY (ms): each connection waits for about so long before it asks again, as people do; the waits are
--- exponential, so many connections together arrive like independent readers. wrk's latency begins after the wait.
+--     wrk … -s ask.lua URL -- PATHS
 local threads = 0
 
 function setup(thread)
@@ -12,14 +9,8 @@ function setup(thread)
 end
 
 function init(args)
-   paths, at, wait = {}, begins * 7919, tonumber(args[2] or 0)
+   paths, at = {}, begins * 7919
    for line in io.lines(args[1]) do paths[#paths + 1] = line end
-   math.randomseed(begins + 1)
-   if wait == 0 then delay = nil end
-end
-
-function delay()
-   return math.floor(-math.log(1 - math.random()) * wait + 0.5)
 end
 
 function request()

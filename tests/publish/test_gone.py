@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
+from sockets import owner
 
 from kb.publish import status as statuses
 from kb.publish.orders import Order
@@ -115,18 +115,6 @@ class Service:
             body = answer.read()
             holds = frozenset(each for each in GONE if each.encode() in body)
             self.seen.append(Seen(began, worker, path, holds, answer.status))
-
-
-def owner(connection: HTTPConnection) -> int:
-    """The worker at the other end of a connection."""
-    ours = f":{connection.sock.getsockname()[1]:04X}"
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    (inode,) = (line[9] for line in lines if line[2].endswith(ours))
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if any(str(each.readlink()) == f"socket:[{inode}]" for each in (process / "fd").iterdir()):
-                return int(process.name)
-    raise AssertionError(f"nobody has {inode}")
 
 
 @pytest.fixture

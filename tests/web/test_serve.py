@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import quote
 
 import pytest
+from sockets import owner
 
 from kb.content.tree import read_tree
 from kb.errors import PortTaken
@@ -76,6 +79,28 @@ def running(tmp_path: Path) -> Iterator[tuple[Running, Path, Path]]:
     yield service, tree, var
     service.process.send_signal(signal.SIGTERM)
     assert service.process.wait(20) == 0
+
+
+def test_kept_connections_are_shared_out_among_the_workers(running):
+    service, _, _ = running
+    host, port = service.url.removeprefix("http://").split(":")
+
+    def workers_of(count: int) -> Counter[int]:
+        kept = [HTTPConnection(host, int(port), timeout=20) for _ in range(count)]
+        for connection in kept:
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+        found = Counter(map(owner, kept))
+        for connection in kept:
+            connection.close()
+        return found
+
+    end = time.monotonic() + 20
+    while len(workers_of(2)) < 2:  # one is ready before the other
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    shares = workers_of(16)
+    assert min(shares.values()) >= 6
 
 
 def test_it_says_where_it_serves_follows_new_generations_and_refuses_cleanly(running):

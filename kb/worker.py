@@ -1,0 +1,134 @@
+"""gunicorn's thread worker, as `kb.serve` runs it: connections shared out fairly, refusals in our own form."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import re
+import socket
+import time
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import structlog
+from gunicorn.http import errors as http_errors  # type: ignore[import-untyped]
+from gunicorn.http.message import Request  # type: ignore[import-untyped]
+from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
+from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+_SLOTS = 64
+"""Workers that are told apart."""
+_NOBODY = -1
+LET_SECONDS, LET_TIMES = 0.001, 5
+"""How long, and how often, a worker that has more connections leaves a new one to the others."""
+_M_ARENA_MAX = -8  # malloc.h
+
+REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
+    (http_errors.LimitRequestLine, 414, "URI Too Long"),
+    (http_errors.LimitRequestHeaders, 431, "Request Header Fields Too Large"),
+    (http_errors.UnsupportedTransferCoding, 501, "Not Implemented"),
+    (http_errors.ExpectationFailed, 417, "Expectation Failed"),
+    (http_errors.ParseException, 400, "Bad Request"),
+)
+"""What is refused before the application sees it; the first that fits."""
+
+
+class Connections:
+    """How many each worker has open, in memory that all share; made before they are forked.
+
+    A browser or a proxy keeps its connection, and who wins the race for a new one is chance: of 32 readers 26
+    came to one of two workers, and waited for each other.
+    """
+
+    def __init__(self) -> None:
+        self._counts = memoryview(mmap.mmap(-1, 4 * _SLOTS)).cast("i")
+        for slot in range(_SLOTS):
+            self._counts[slot] = _NOBODY
+
+    def tell(self, worker: int, count: int) -> None:
+        """`worker`: its number in the order in which they were started."""
+        self._counts[worker % _SLOTS] = count
+
+    def leave(self, worker: int) -> None:
+        """It has ended, however it ended."""
+        self._counts[worker % _SLOTS] = _NOBODY
+
+    def ahead(self, worker: int) -> bool:
+        """Whether another worker has fewer."""
+        own = self._counts[worker % _SLOTS]
+        return any(_NOBODY < count < own for count in self._counts)
+
+
+def _share_one_heap() -> None:
+    """The C library gives each thread a heap of its own, none of which gives back what it once held.
+
+    Some 10 MB a worker; who allocates holds Python's lock anyway. Elsewhere than in glibc nothing happens.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
+class TypedRequest(Request):  # type: ignore[misc]
+    """Takes addresses as people type them: `curl '…/search?q=返金'` sends the letters themselves.
+
+    gunicorn refuses all but ASCII there, as the standard has it; browsers escape before they send.
+    """
+
+    def parse_request_line(self, line_bytes: bytes) -> None:
+        if not line_bytes.isascii():
+            line_bytes = re.sub(rb"[\x80-\xff]", lambda byte: b"%%%02X" % byte.group()[0], line_bytes)
+        super().parse_request_line(line_bytes)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """What the parser refuses is answered as we do, and no address is logged."""
+
+    _let = 0
+    """How often a waiting connection was left to others."""
+
+    def init_process(self) -> None:
+        _share_one_heap()
+        RequestParser.mesg_class = TypedRequest
+        super().init_process()
+
+    def notify(self) -> None:
+        """Called in each round of the loop, so the others' knowledge is fresh."""
+        super().notify()
+        self.app.connections.tell(self.age, self.nr_conns)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Not at once while another worker has fewer; it may be busy, so not for long either."""
+        connections = self.app.connections
+        connections.tell(self.age, self.nr_conns)
+        if self._let < LET_TIMES and connections.ahead(self.age):
+            self._let += 1
+            time.sleep(LET_SECONDS)
+            return
+        self._let = 0
+        super().accept(listener)
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        status, title = next(
+            ((status, title) for kind, status, title in REFUSED if isinstance(exc, kind)),
+            (500, "Internal Server Error"),
+        )
+        log = structlog.get_logger("kb")
+        if status == 500:
+            log.error("request failed outside the application", exc_info=exc)
+        else:
+            log.info("refused", status=status, reason=type(exc).__name__)
+        try:
+            write_nonblock(client, _problem(status, title))
+        except OSError:
+            log.debug("the client did not wait for its refusal")
+
+
+def _problem(status: int, title: str) -> bytes:
+    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": title})
+    head = (
+        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+        f"X-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode("ascii") + body
