@@ -20,7 +20,7 @@ from falcon.testing import TestClient
 from kb import tokens
 from kb.api import create_app
 from kb.deflection.store import EventStore, database_url
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.roles import Role
 from kb.web.parts import Parts
 from kb.web.reports import sources_of

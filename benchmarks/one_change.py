@@ -25,7 +25,7 @@ from first_index import write_tree
 
 from kb import indexer
 from kb.content.tree import read_tree
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 
 Steps = dict[str, tuple[float, float]]
 """Wall and processor seconds."""

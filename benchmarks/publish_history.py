@@ -18,7 +18,8 @@ import threading
 import time
 from pathlib import Path
 
-from kb.index.generation import Generation, LiveIndex, open_live
+from kb.index.generation import Generation, open_live
+from kb.index.live import LiveIndex
 from kb.model import Audience
 from kb.publish.git import run
 from kb.publish.orders import Order

@@ -38,7 +38,7 @@ from kb.worker import Connections, Worker
 if TYPE_CHECKING:
     from kb.deflection.store import EventStore
     from kb.desk.clerk import Clerk
-    from kb.index.generation import LiveIndex
+    from kb.index.live import LiveIndex
 
 GRACEFUL_SECONDS = 30
 """For requests under way when the service is told to stop."""
@@ -191,7 +191,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         from kb.api import create_app
         from kb.deflection.delivery import Delivery
         from kb.deflection.spool import Bounds, Spool
-        from kb.index.generation import LiveIndex
+        from kb.index.live import LiveIndex
         from kb.publish import schedule
         from kb.web.parts import Parts
 

@@ -1,4 +1,4 @@
-"""gunicorn's thread worker, as `kb.serve` runs it: connections shared out fairly, refusals in our own form."""
+"""gunicorn's thread worker, as `kb.serve` runs it: connections shared out, refusals in our own form."""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ from trees import PIXEL, SHOP, SITE, folders, found, index, live, write
 
 from kb.errors import IndexMismatch
 from kb.index import blob, schema
-from kb.index.generation import LiveIndex, live_folder, read_manifest
+from kb.index.generation import live_folder, read_manifest
 from kb.index.layout import generation_folder, index_root, locale_folder, manifest_file
+from kb.index.live import LiveIndex
 from kb.model import Audience
 
 PUBLIC, AGENT = Audience.PUBLIC, Audience.AGENT

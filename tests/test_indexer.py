@@ -29,8 +29,8 @@ from whoosh import index as whoosh_index
 
 from kb.content.tree import read_tree
 from kb.index import durable, store
-from kb.index.generation import LiveIndex
 from kb.index.layout import COMPILED, generation_folder, index_root, locale_folder, manifest_file
+from kb.index.live import LiveIndex
 from kb.indexer import POOL_FROM, build, known_articles
 from kb.model import Audience
 

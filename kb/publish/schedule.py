@@ -20,7 +20,8 @@ from msgspec.structs import replace
 
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, KbError
 from kb.index import kept
-from kb.index.generation import Generation, LiveIndex
+from kb.index.generation import Generation
+from kb.index.live import LiveIndex
 from kb.publish import background
 from kb.publish import status as statuses
 from kb.publish.orders import Order, order_of

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from kb.deflection.spool import Spool
 from kb.errors import StoreUnavailable
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.settings import Settings
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from kb.api import create_app
 from kb.deflection.facts import AnyFact
 from kb.deflection.store import EventStore, database_url
 from kb.desk.clerk import Clerk
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.settings import Settings
 from kb.tokens import Role
 from kb.web.guard import COOKIE, signer

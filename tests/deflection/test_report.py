@@ -28,7 +28,7 @@ from kb.deflection.periods import Period, period, weeks
 from kb.deflection.report import Sources
 from kb.deflection.shape import Report
 from kb.errors import BadParameter, ContentError
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.model import Status
 from kb.roles import Role
 from kb.web.parts import Parts

@@ -16,7 +16,7 @@ from typing import Any
 
 from trees import found, helpers, index
 
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 
 CALLS = frozenset({"open", "os.mkdir", "os.link", "os.rename", "os.remove", "os.rmdir", "os.chmod"})
 

@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 from trees import SHOP, answers, folders, found, index, live, write
 
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
-from kb.index.generation import Generation, LiveIndex, Manifest, live_folder, read_manifest, self_sum
+from kb.index.generation import Generation, Manifest, live_folder, read_manifest, self_sum
 from kb.index.layout import generation_folder, index_root, locale_folder, manifest_file, site_file
+from kb.index.live import LiveIndex
 from kb.indexer import known_articles
 from kb.model import Audience
 

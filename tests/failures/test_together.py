@@ -18,8 +18,9 @@ import pytest
 from trees import SHOP, folders, found, index, live, write
 
 from kb.errors import IndexDamaged, IndexLocked
-from kb.index.generation import PATIENCE, LiveIndex, live_folder
+from kb.index.generation import live_folder
 from kb.index.layout import generation_folder, index_root, manifest_file
+from kb.index.live import PATIENCE, LiveIndex
 from kb.model import Audience
 
 SWITCHES = 20

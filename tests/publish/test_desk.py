@@ -16,7 +16,7 @@ from kb.content.tree import read_tree
 from kb.deflection.facts import ArticleViewed, SearchRan, TicketFiled, new_id
 from kb.deflection.store import EventStore, database_url
 from kb.errors import ArticleNotFound, BadParameter
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.publish import bisect as bisecting
 from kb.publish import preview, replay, schedule, translations, workshop
 from kb.publish import status as statuses

@@ -10,7 +10,7 @@ from falcon.testing import TestClient
 
 from kb.api import create_app
 from kb.content.tree import read_tree
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.indexer import build
 from kb.publish.bygone import bygone
 from kb.publish.orders import Order

@@ -10,7 +10,7 @@ import pytest
 from falcon.testing import TestClient
 
 from kb.api import create_app
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.publish import status as statuses
 from kb.settings import Secret, Settings
 from kb.web.parts import Parts

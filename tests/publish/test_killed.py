@@ -7,7 +7,7 @@ import threading
 import time
 
 from kb.index import store
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.model import Audience
 from kb.publish import status as statuses
 from kb.search import Query, search

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.publish import background, resident, schedule
 from kb.publish import status as statuses
 from kb.publish.orders import order_of

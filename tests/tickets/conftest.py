@@ -15,7 +15,7 @@ from kb.api import create_app
 from kb.content.tree import read_tree
 from kb.deflection.store import EventStore, database_url
 from kb.desk.clerk import Clerk
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.indexer import build
 from kb.settings import Secret, Settings
 from kb.web.parts import Parts

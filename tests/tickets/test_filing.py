@@ -12,7 +12,7 @@ from kb.desk import records
 from kb.desk.authors import in_holdout
 from kb.desk.drafts import query_of
 from kb.desk.numbers import is_number
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.model import Audience
 
 SESSION = {"X-KB-Session": "session-one"}

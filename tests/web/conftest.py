@@ -12,7 +12,7 @@ from falcon.testing import TestClient
 from kb.api import create_app
 from kb.content.tree import read_tree
 from kb.deflection.store import EventStore
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.indexer import build
 from kb.settings import Settings
 from kb.web.parts import Parts

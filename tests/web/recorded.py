@@ -14,7 +14,7 @@ from kb import tokens
 from kb.api import create_app
 from kb.deflection.facts import AnyFact
 from kb.deflection.store import EventStore
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.settings import Settings
 from kb.web.parts import Parts
 

@@ -11,7 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import pytest
 
 from kb.api import create_app
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.web.parts import Parts
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install pytest-playwright")

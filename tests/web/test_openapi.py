@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from kb.api import create_app, routes
 from kb.desk.clerk import Clerk
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.settings import Settings
 from kb.web.openapi import OPERATIONS, document
 from kb.web.parts import Parts

@@ -8,7 +8,7 @@ import pytest
 from falcon.testing import TestClient
 
 from kb.api import create_app
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.settings import load
 from kb.web.parts import Parts
 

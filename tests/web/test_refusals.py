@@ -8,7 +8,7 @@ from falcon.testing import TestClient
 
 from kb import errors
 from kb.api import ERRORS, create_app
-from kb.index.generation import LiveIndex
+from kb.index.live import LiveIndex
 from kb.web.parts import Parts
 
 
