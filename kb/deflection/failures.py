@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -91,7 +92,7 @@ class Failures(Struct, frozen=True, kw_only=True):
 Keep = Callable[[Need], bool]
 
 
-class Told(Struct, frozen=True):
+class Told(Struct, frozen=True, dict=True):
     """The searches of one group."""
 
     locale: str
@@ -100,10 +101,11 @@ class Told(Struct, frozen=True):
     def only(self, keep: Keep) -> Told:
         return Told(self.locale, tuple(filter(keep, self.needs)))
 
-    @property
+    @cached_property
     def sessions(self) -> int:
         return len({need.session for need in self.needs} - {""})
 
+    @cached_property
     def causes(self) -> Counter[str]:
         """Tickets by cause; of a ticket after several such searches the last one counts."""
         last = {need.ticket: need.cause for need in sorted(self.needs, key=lambda n: (n.at, n.cause))}
@@ -135,7 +137,7 @@ def failures_of(needs: Iterable[Need], generation: Generation | None, min_sessio
     """Group the failed and the fruitless searches of a period."""
     groups = gathered(needs, generation)
     failed = [told for each in groups if (told := each.only(lambda need: bool(need.ticket))).needs]
-    failed.sort(key=lambda told: (-told.causes().total(), -told.sessions, told.locale, told.needs[0].query))
+    failed.sort(key=lambda told: (-told.causes.total(), -told.sessions, told.locale, told.needs[0].query))
     zero = [told for each in groups if (told := each.only(lambda need: need.zero)).needs]
     zero.sort(key=lambda told: (-told.sessions, told.locale, told.needs[0].query))
     shown, rest = _parted(failed, min_sessions)
@@ -187,7 +189,7 @@ def _parted(those: Sequence[Told], at_least: int) -> tuple[list[tuple[Told, str]
 
 
 def _hidden(rest: Sequence[Told]) -> Hidden:
-    causes = sum((told.causes() for told in rest), Counter[str]())
+    causes = sum((told.causes for told in rest), Counter[str]())
     return Hidden(
         groups=len(rest),
         searches=sum(map(_searches, rest)),
@@ -197,7 +199,7 @@ def _hidden(rest: Sequence[Told]) -> Hidden:
 
 
 def _failure(told: Told, label: str, generation: Generation | None, at_least: int) -> Failure:
-    causes = told.causes()
+    causes = told.causes
     order = {cause.value: place for place, cause in enumerate(Cause)}
     solved = Counter({n.ticket: n.article for n in told.needs if n.article}.values())
     article = min(solved, key=lambda name: (-solved[name], name), default="")
@@ -249,6 +251,6 @@ def _zero(told: Told, label: str, generation: Generation | None) -> ZeroResult:
         locale=told.locale,
         searches=_searches(told),
         sessions=told.sessions,
-        tickets=told.causes().total(),
+        tickets=told.causes.total(),
         finds_today=(now.best if now else "") or None,
     )

@@ -120,6 +120,7 @@ class Words:
                     self._readings[token.reading][token.term] += wording.sessions
         self._frequent = [term for term, _ in self._typed.most_common(_FREQUENT) if _may_slip(term)]
         self._known: dict[str, str] = {}
+        self._weights: dict[str, float] = {}
 
     def concepts(self, query: str) -> frozenset[str]:
         """What a query is about; its folded text when no word of it means anything."""
@@ -133,6 +134,11 @@ class Words:
 
     def weight(self, concept: str) -> float:
         """How much a concept says: its idf in today's index, or among the queries."""
+        if concept not in self._weights:
+            self._weights[concept] = self._idf(concept)
+        return self._weights[concept]
+
+    def _idf(self, concept: str) -> float:
         if self._snapshot is not None:
             number = self._snapshot.term(concept)
             documents = int(self._snapshot.df[number]) if number >= 0 else 0

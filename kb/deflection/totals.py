@@ -68,7 +68,7 @@ class Tickets(Struct, frozen=True):
         return self.joined / self.all if self.all else None
 
 
-class Need(Struct, frozen=True):
+class Need(Struct, frozen=True, gc=False):
     """A search that ended in a ticket, or found nothing."""
 
     locale: str
