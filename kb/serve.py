@@ -88,6 +88,7 @@ def serve(
         shown = f"[{host}]" if ":" in host else host
         say = f"kb is serving http://{shown}:{number}{settings.base_url.prefix} (Ctrl-C stops)"
         made = made or Made()
+        bell.ring(FACTS)
         try:
             _Server(var, settings, locale or "", Path(metrics), listener, say, secret, made, ring, bell).run()
         finally:
