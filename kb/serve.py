@@ -79,7 +79,6 @@ def serve(
         # thirtieth of its time
         gc.set_threshold(YOUNG)
         ring = _publisher(var.absolute(), settings)
-        bell = open_office(var.absolute(), settings)
         if until is not None:
             until()
         _open_files()
@@ -88,7 +87,7 @@ def serve(
         shown = f"[{host}]" if ":" in host else host
         say = f"kb is serving http://{shown}:{number}{settings.base_url.prefix} (Ctrl-C stops)"
         made = made or Made()
-        bell.ring(FACTS)
+        bell = open_office(var.absolute(), settings)
         try:
             _Server(var, settings, locale or "", Path(metrics), listener, say, secret, made, ring, bell).run()
         finally:

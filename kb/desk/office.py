@@ -21,7 +21,7 @@ from kb.processes import forked, heard
 from kb.settings import Settings
 
 BEGIN_SECONDS = 2.0
-"""From there until it imports the database, for a second: the first readers come first."""
+"""From the start until it imports the database, for a second: the first readers come first."""
 
 COUNT_SECONDS = 600.0
 """Between two counts of what is read most."""
@@ -56,7 +56,7 @@ class Bell:
 def open_office(var: Path, settings: Settings) -> Bell:
     """To be called while this process has one thread only, and before it forks those that are to ring.
 
-    The office begins with the first ring: that of the service, which is ready.
+    Nobody else may inherit the bell and wait for this process to end: the office would never end.
     """
     hears, rings = os.pipe()
     os.set_blocking(rings, False)
@@ -72,8 +72,6 @@ def _work(hears: int, var: Path, settings: Settings) -> None:
     # it ends with the workers, who come to their end in order
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if not os.read(hears, 1):
-        return  # the service never came up
     heard(hears, BEGIN_SECONDS)
     run(hears, var, settings)
 
