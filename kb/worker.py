@@ -52,7 +52,7 @@ class Connections:
         self._counts[worker % _SLOTS] = count
 
     def leave(self, worker: int) -> None:
-        """It has ended, however it ended."""
+        """It takes no more, or has ended, however it ended."""
         self._counts[worker % _SLOTS] = _NOBODY
 
     def ahead(self, worker: int) -> bool:
@@ -96,7 +96,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def notify(self) -> None:
         """Called in each round of the loop, so the others' knowledge is fresh."""
         super().notify()
-        self.app.connections.tell(self.age, self.nr_conns)
+        if self.alive:
+            self.app.connections.tell(self.age, self.nr_conns)
+        else:  # it takes no more
+            self.app.connections.leave(self.age)
 
     def accept(self, listener: socket.socket) -> None:
         """Not at once while another worker has fewer; it may be busy, so not for long either."""

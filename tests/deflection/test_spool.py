@@ -13,9 +13,9 @@ from typing import IO
 
 import pytest
 from databases import create_database
-from spooling import Spooling
+from spooling import QUICK, Spooling
 
-from kb.deflection.delivery import Pace, deliver_left
+from kb.deflection.delivery import Delivery, Pace, deliver_left
 from kb.deflection.facts import FormOpened, new_id
 from kb.deflection.losses import REASONS, Losses
 from kb.deflection.segments import Owner, line_of, read_batch, waiting_bytes, written
@@ -175,6 +175,34 @@ def test_files_of_a_living_process_are_left_alone(folder, sqlite_store):
     die(owner)
     deliver_left(folder, sqlite_store)
     assert len(stored(sqlite_store)) == 1
+
+
+def test_two_that_deliver_the_same_files_store_each_fact_once(folder, store):
+    """Workers do so when the office was killed."""
+    facts = [searched(n) for n in range(400)]
+    spool = Spooling(folder, store, Bounds(linger=0.001, gather=0.001, segment=2000))
+    other = Delivery(folder, store, QUICK)
+    other.start()
+    for fact in facts:
+        spool.put(fact)
+        other.ring()
+    assert spool.flush(SECONDS)
+    spool.close()
+    other.close()
+    assert stored(store) == facts
+    assert Losses(folder).totals() == dict.fromkeys(REASONS, 0)
+
+
+def test_while_the_store_is_away_small_files_do_not_pile_up(folder, tmp_path):
+    (tmp_path / "blocked").write_text("no folder")
+    spool = Spooling(
+        folder, EventStore(database_url(tmp_path / "blocked")), Bounds(linger=0.001, gather=0.001)
+    )
+    for n in range(200):
+        spool.put(searched(n))
+        assert spool.settle(SECONDS)
+    assert len(written(folder)) == 2
+    spool.close(0.2)
 
 
 def test_a_damaged_line_costs_itself_and_is_counted(folder, sqlite_store):

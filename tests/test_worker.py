@@ -1,0 +1,31 @@
+"""Connections are shared out by counts that all workers see."""
+
+from __future__ import annotations
+
+import os
+
+from kb.worker import Connections
+
+
+def test_who_has_more_connections_than_another_is_ahead() -> None:
+    connections = Connections()
+    connections.tell(1, 3)
+    assert not connections.ahead(1)  # there is nobody else
+    connections.tell(2, 2)
+    assert (connections.ahead(1), connections.ahead(2)) == (True, False)
+    connections.tell(2, 3)
+    assert (connections.ahead(1), connections.ahead(2)) == (False, False)
+    connections.tell(1, 4)
+    connections.leave(2)
+    assert not connections.ahead(1)
+
+
+def test_processes_forked_later_see_each_others_counts() -> None:
+    connections = Connections()
+    connections.tell(1, 1)
+    child = os.fork()
+    if child == 0:
+        connections.tell(2, 0)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert connections.ahead(1)
