@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -95,7 +96,6 @@ class Counted(Struct, frozen=True, kw_only=True):
 
     cells: list[Cell]
     weeks: list[tuple[str, Tickets]]
-    needs: list[Need]
     articles: list[ArticleReads]
     treated: Sample
     holdout: Sample
@@ -113,7 +113,6 @@ def count(store: EventStore, period: Period) -> Counted:
         return Counted(
             cells=_chosen(period, totals.cells(connection, start, end, now, totals.DIMENSIONS, begins)),
             weeks=[(name, totals.tickets_of(connection, first, last)) for name, first, last in parts],
-            needs=_chosen(period, totals.needs_of(connection, start, end, period.window_ms)),
             articles=_chosen(period, totals.articles_of(connection, start, end, period.window_ms)),
             treated=treated,
             holdout=holdout,
@@ -133,11 +132,14 @@ def _chosen(period: Period, those: Iterable[Of]) -> list[Of]:
 
 def build(sources: Sources, period: Period, min_sessions: int = MIN_SESSIONS) -> Report:
     """The whole report; call `sources.catch_up()` before."""
-    counted = count(sources.store, period)
+    with ThreadPoolExecutor(1) as beside:
+        # the database adds up on one processor while the failed searches are grouped on another
+        counting = beside.submit(count, sources.store, period)
+        found = failures(sources, period, min_sessions)
+        counted = counting.result()
     cells = counted.cells
     tickets = Tickets(sum(t.joined for _, t in counted.weeks), sum(t.all for _, t in counted.weeks))
     outcomes = outcomes_of(cells, period.window_ms)
-    found = failures_of(counted.needs, sources.generation, min_sessions)
     return Report(
         start=period.told(period.start), end=period.told(period.end), window=period.window,
         min_sessions=min_sessions, intents=outcomes.intents, outcomes=outcomes,
