@@ -26,6 +26,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew", action="store_true", help="write what is printed now as what is expected")
 
 
+LONGEST = ("test_openapi.py", "test_gone.py", "test_ci.py", "test_indexer.py", "test_history.py")
+"""Files that take a minute or so: begun last, one of them keeps a process busy when the others have ended."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 # nothing of a test is left in the home folder
 os.environ["KB_CHECK_CACHE"] = "none"
 # a busy machine is no failure
