@@ -98,6 +98,7 @@ class Delivery:
         while True:
             self._rung.clear()
             last = self._stopping.is_set()
+            failed = False
             try:
                 if not self._migrated:
                     self._store.migrate()
@@ -108,13 +109,18 @@ class Delivery:
                 deliver(self._folder, self._take, self._pace.batch)
                 self._tell()
             except (KbError, OSError) as error:
+                failed = True
                 self._failed(str(error))
-                if last or self._stopping.wait(wait):
-                    return
+            except Exception as error:
+                # a fault of ours: the thread must live on, or facts wait until a restart
+                failed = True
+                self._failed(type(error).__name__)
+                LOG.exception("delivering facts failed")
+            if last or (failed and self._stopping.wait(wait)):
+                return
+            if failed:
                 wait = min(wait * 2, self._pace.longest_wait)
             else:
-                if last:
-                    return
                 wait = self._pace.first_wait
                 self._rung.wait(max(0.0, next_look - time.monotonic()))
 

@@ -193,6 +193,27 @@ def test_two_that_deliver_the_same_files_store_each_fact_once(folder, store):
     assert Losses(folder).totals() == dict.fromkeys(REASONS, 0)
 
 
+def test_a_fault_of_ours_while_storing_holds_facts_up_and_loses_none(spool, store, monkeypatch):
+    broken = threading.Event()
+    broken.set()
+    append = EventStore.append
+
+    def faulty(self, new):
+        if broken.is_set():
+            raise RuntimeError("a bug")
+        return append(self, new)
+
+    monkeypatch.setattr(EventStore, "append", faulty)
+    spool.put(searched(1))
+    end = time.monotonic() + SECONDS
+    while spool.delivery.failing != "RuntimeError":
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    broken.clear()
+    assert spool.flush(SECONDS)
+    assert stored(store) == [searched(1)]
+
+
 def test_while_the_store_is_away_small_files_do_not_pile_up(folder, tmp_path):
     (tmp_path / "blocked").write_text("no folder")
     spool = Spooling(
