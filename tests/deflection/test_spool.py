@@ -204,14 +204,15 @@ def test_a_fault_of_ours_while_storing_holds_facts_up_and_loses_none(spool, stor
         return append(self, new)
 
     monkeypatch.setattr(EventStore, "append", faulty)
-    spool.put(searched(1))
+    fact = searched(1)
+    spool.put(fact)
     end = time.monotonic() + SECONDS
     while spool.delivery.failing != "RuntimeError":
         assert time.monotonic() < end
         time.sleep(0.01)
     broken.clear()
     assert spool.flush(SECONDS)
-    assert stored(store) == [searched(1)]
+    assert stored(store) == [fact]
 
 
 def test_while_the_store_is_away_small_files_do_not_pile_up(folder, tmp_path):
