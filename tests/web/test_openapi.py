@@ -36,7 +36,7 @@ def test_answers_keep_to_their_description(var, sqlite_store, path, method, mode
 
     @given(operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=40,
+        max_examples=25,
         derandomize=True,
         deadline=timedelta(seconds=2),
         suppress_health_check=list(HealthCheck),
