@@ -159,9 +159,10 @@ def _parameters(
     if "{locale}" in each.path:
         found.append({"name": "locale", "in": "path", "required": True, "schema": _locale(locales, None)})
     if "{id}" in each.path:
-        found.append(
-            {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-        )
+        identified: dict[str, Any] = {"type": "string", "minLength": 1}
+        if f"{each.path.partition('{id}')[0]}search" in {other.path for other in OPERATIONS}:
+            identified["not"] = {"enum": ["search", "search.json"]}  # another address, not an article
+        found.append({"name": "id", "in": "path", "required": True, "schema": identified})
     if each.params:
         declared = schemas[each.params.__name__]
         for name, schema in declared["properties"].items():
