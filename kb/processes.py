@@ -56,6 +56,17 @@ def forked(act: Callable[[], None]) -> NoReturn:
         os._exit(0)
 
 
+def ring(descriptor: int, what: bytes) -> bool:
+    """Wake whoever reads the other end of a pipe that does not block; False when nobody does any more."""
+    try:
+        os.write(descriptor, what)
+    except BlockingIOError:
+        return True  # thousands of rings are waiting already
+    except OSError:
+        return False
+    return True
+
+
 def heard(descriptor: int, seconds: float) -> bool:
     """Whether something can be read, or the other side has ended, before so many seconds are over.
 

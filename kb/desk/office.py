@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from kb.errors import KbError
-from kb.processes import forked, heard
+from kb.processes import forked, heard, ring
 from kb.settings import Settings
 
 BEGIN_SECONDS = 2.0
@@ -38,13 +38,7 @@ class Bell:
 
     def ring(self, what: bytes) -> bool:
         """Never waits; False when nobody hears it."""
-        try:
-            os.write(self._rings, what)
-        except BlockingIOError:
-            return True  # thousands of rings are waiting already
-        except OSError:
-            return False
-        return True
+        return ring(self._rings, what)
 
     def let_go(self) -> None:
         """Wait until the office has done what there was to do; for the process that opened it."""

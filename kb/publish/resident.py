@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from kb.later import importing
-from kb.processes import forked, heard
+from kb.processes import forked, heard, ring
 from kb.publish import background
 from kb.publish import status as statuses
 from kb.publish.orders import order_of
@@ -39,17 +39,7 @@ def start(var: Path, settings: Settings) -> partial[bool]:
         os.close(rings)
         forked(lambda: _wait(hears, var, settings))
     os.close(hears)
-    return partial(_ring, rings)
-
-
-def _ring(rings: int) -> bool:
-    try:
-        os.write(rings, b".")
-    except BlockingIOError:
-        return True  # thousands of rings are waiting already
-    except OSError:
-        return False
-    return True
+    return partial(ring, rings, b".")
 
 
 def _wait(hears: int, var: Path, settings: Settings) -> None:
