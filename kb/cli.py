@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -34,6 +35,9 @@ COMMANDS = {
 }
 
 
+_MOST_FILES = 65_536
+
+
 class _Commands(click.Group):
     """Commands by the place of their function."""
 
@@ -59,6 +63,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the `kb` command. Exit status 2, after one line, when something cannot be done."""
+    _open_files()
     try:
         sys.exit(cli(prog_name="kb", standalone_mode=False))
     except KbError as error:
@@ -77,6 +82,15 @@ def main() -> None:
         # whoever read our output has seen enough: `kb search … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _open_files() -> None:
+    """As many as the system grants: Python holds a descriptor for each mapped file, fifty a locale and
+    audience, and those of two generations when one follows the other."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _refuse(reason: str, status: int = 2) -> NoReturn:

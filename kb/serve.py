@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import resource
 import secrets
 import socket
 import sys
@@ -52,7 +51,6 @@ YOUNG = 20_000
 """Values that are made before Python looks for circles among them."""
 LOOK_SECONDS = 0.02
 """Between two looks of a worker at the pointer."""
-MOST_FILES = 65_536
 
 
 def serve(
@@ -81,7 +79,6 @@ def serve(
         ring = _publisher(var.absolute(), settings)
         if until is not None:
             until()
-        _open_files()
         listener = bind(host, port)
         number = listener.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
@@ -92,15 +89,6 @@ def serve(
             _Server(var, settings, locale or "", Path(metrics), listener, say, secret, made, ring, bell).run()
         finally:
             bell.let_go()
-
-
-def _open_files() -> None:
-    """As many as the system grants: Python holds a descriptor for each mapped file, fifty a locale and
-    audience, and those of two generations when one follows the other."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _publisher(var: Path, settings: Settings) -> Callable[[], bool] | None:

@@ -10,7 +10,6 @@ import json
 import os
 import pty
 import re
-import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from kb.errors import IndexMissing
 from kb.index.generation import live_folder
 from kb.index.layout import locale_folder
 from kb.model import Audience
+from kb.processes import heard
 
 KB = [sys.executable, "-m", "kb"]
 
@@ -114,7 +114,7 @@ def test_a_progress_bar_is_shown_on_a_terminal_only(shop: Path, tmp_path: Path) 
 
 def read_all(descriptor: int) -> Iterator[bytes]:
     """Everything that a terminal shows until nobody writes to it any more."""
-    while select.select([descriptor], [], [], 60)[0]:
+    while heard(descriptor, 60):
         try:
             chunk = os.read(descriptor, 65536)
         except OSError:  # Linux's way to tell the end of a terminal

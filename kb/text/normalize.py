@@ -15,6 +15,8 @@ from kb.errors import BadParameter
 
 MAX_QUERY = 400
 """Characters of a query after NFKC."""
+BLANKS = " \t\r\n\u3000"
+"""What alone is no query."""
 _MAX_RAW_QUERY = 4 * MAX_QUERY
 """Checked before anything is normalised: NFKC may make 18 characters of one (U+FDFA)."""
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from kb.errors import BadParameter
-from kb.text.normalize import clean_query
+from kb.text.normalize import BLANKS, MAX_QUERY, clean_query
 
 P = TypeVar("P", bound=Struct)
 
@@ -55,7 +55,7 @@ def _read(query_string: str, kind: type[P]) -> P:
             raise BadParameter(name, "is given more than once")
         text = _decoded(name, raw[0])
         is_query = name in ("q", "query")
-        if is_query and not required and not text.strip():
+        if is_query and not required and len(text) <= MAX_QUERY and not text.strip(BLANKS):
             continue  # a page's empty search box
         values[name] = (
             _integer(name, text) if is_number else clean_query(text, name) if is_query else _plain(name, text)

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from kb.desk.drafts import ADDRESS, MAX_EMAIL, MAX_MESSAGE, MAX_SUBJECT, SAYS_SOMETHING
 from kb.model import Audience, Correction, Kind, Snippet
+from kb.text.normalize import BLANKS, MAX_QUERY
 
 Locale = Annotated[str, Meta(description="One of the locales of the site; the site's default when left out.")]
 Filter = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
@@ -17,15 +18,24 @@ Limit = Annotated[int, Meta(ge=1, le=50)]
 Offset = Annotated[int, Meta(ge=0, description="Beyond the end the page is empty.")]
 _TEXT = r"[^\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"
 """Any character but controls; tab, line and page breaks are white space."""
+# no control characters but white space, and something besides white space
+_QUERY = rf"{_TEXT}*[^\x00-\x20\x7f-\xa0\s]{_TEXT}*"
 Query = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=400,
-        # no control characters but white space, and something besides white space
-        pattern=rf"^{_TEXT}*[^\x00-\x20\x7f-\xa0\s]{_TEXT}*$",
+        max_length=MAX_QUERY,
+        pattern=f"^{_QUERY}$",
         description="What the reader typed; 1 to 400 characters after NFKC.",
         examples=["返金", "refund"],
+    ),
+]
+AnyQuery = Annotated[
+    str,
+    Meta(
+        max_length=MAX_QUERY,
+        pattern=f"^([{BLANKS}]*|{_QUERY})$",
+        description="As everywhere; a blank one, which is what an empty search box sends, is none.",
     ),
 ]
 Intent = Annotated[
@@ -242,7 +252,7 @@ class ArticleMark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """What an article was to a ticket; without one only for `missing`."""
 
     relation: Literal["solved_by", "sent", "wrong", "missing"]
-    article: Annotated[str, Meta(max_length=400)] = ""
+    article: Annotated[str, Meta(max_length=MAX_QUERY)] = ""
     locale: str = ""
     note: Annotated[str, Meta(max_length=2000, description="For the article's owner, with `wrong`.")] = ""
 

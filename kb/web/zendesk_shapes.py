@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from kb.web.shapes import Filter, Locale, Query
+from kb.web.shapes import AnyQuery, Filter, Locale
 
 Page = Annotated[int, Meta(ge=1)]
 PerPage = Annotated[int, Meta(ge=1, le=100)]
@@ -20,7 +20,7 @@ Label = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f,]*$"
 class ZendeskSearchParams(Struct, frozen=True, kw_only=True):
     """Without `query`: all articles that the rest leaves."""
 
-    query: Query | None = None
+    query: AnyQuery | None = None
     locale: Locale | None = None
     category: Filter = ""
     section: Filter = ""
