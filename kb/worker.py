@@ -7,6 +7,7 @@ import mmap
 import re
 import socket
 import time
+from collections import deque
 from contextlib import suppress
 from typing import Any
 
@@ -18,11 +19,15 @@ from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
+from kb.processes import heard
+
 _SLOTS = 64
 """Workers that are told apart."""
 _NOBODY = -1
 LET_SECONDS, LET_TIMES = 0.001, 5
 """How long, and how often, a worker that has more connections leaves a new one to the others."""
+STAY_SECONDS = 0.002
+"""How long a thread waits for the next request of its connection."""
 _M_ARENA_MAX = -8  # malloc.h
 
 REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
@@ -89,6 +94,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """How often a waiting connection was left to others."""
 
     def init_process(self) -> None:
+        self._waiting: deque[Any] = deque()
+        """Connections that no thread has taken yet: whose they are does not matter, only whether any is."""
         _share_one_heap()
         RequestParser.mesg_class = TypedRequest
         super().init_process()
@@ -100,6 +107,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.app.connections.tell(self.age, self.nr_conns)
         else:  # it takes no more
             self.app.connections.leave(self.age)
+
+    def enqueue_req(self, conn: Any) -> None:
+        self._waiting.append(conn)
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """Go on with a connection whose next request comes at once, unless another waits for a thread.
+
+        gunicorn hands it back to the loop, which hands it to a thread again: a third of a short request.
+        """
+        self._waiting.popleft()
+        more = super().handle(conn)
+        while more is True and not self._waiting and heard(conn.sock.fileno(), STAY_SECONDS):
+            more = super().handle(conn)
+        return more
 
     def accept(self, listener: socket.socket) -> None:
         """Not at once while another worker has fewer; it may be busy, so not for long either."""
