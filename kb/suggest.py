@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 import numpy as np
 from msgspec import Struct
 
 from kb.index.snapshot import Snapshot
 from kb.index.suggestions import Entry, SuggestionKind, SuggestionTable
-from kb.text import japanese
-from kb.text.analyze import analyze, japanese_only
+from kb.text.analyze import analyze
 from kb.text.kana import to_hiragana, under_way
 from kb.text.normalize import fold
 
@@ -59,64 +59,66 @@ def _candidates(table: SuggestionTable, text: str, limit: int) -> Iterator[int]:
     typed = _NOT_TYPED.sub("", folded)
     if not typed:
         return
-    yield from _beginning(table, [typed], limit)
-    spoken = _spoken(typed)
-    yield from _beginning(table, spoken, limit)
-    yield from _all_words(table, folded, limit)
-    yield from _with_a_slip(table, [typed, *spoken[:1]], limit)
+    begun = _beginning(table, [typed], limit)
+    yield from begun
+    analysis = analyze(folded)
+    spoken = _spoken(typed, analysis.reading.replace(" ", ""))
+    begun += (heard := _beginning(table, spoken, limit))
+    yield from heard
+    words = (
+        folded.split()
+        if " " in folded
+        else [folded[t.start : t.end] for t in analysis.tokens if not t.compound]
+    )
+    yield from _all_words(table, typed, words, limit)
+    if not begun:  # what begins a title was meant as it stands
+        yield from _with_a_slip(table, [typed, *spoken[:1]], limit)
 
 
-def _spoken(typed: str) -> list[str]:
-    """Kana that may be meant, kanji read by the dictionary or as they stand: 返き → へんき, 返き."""
+def _spoken(typed: str, reading: str) -> list[str]:
+    """Kana that may be meant, kanji read by the dictionary or as they stand: 返き → へんき, 返き.
+
+    `reading`: that of the Japanese words in `typed`.
+    """
     if not any("\u3400" <= character <= "\u9fff" for character in typed):
         return [reading for reading in under_way(typed) if reading != typed]
-    written, letters = typed.rstrip(_LETTERS), typed[len(typed.rstrip(_LETTERS)) :]
-    read = "".join(word.reading for word in japanese.cut(japanese_only(written)))
+    letters = typed[len(typed.rstrip(_LETTERS)) :]
     last = max(place for place, character in enumerate(typed) if "\u3400" <= character <= "\u9fff") + 1
     # 届かn may go on as 届かない, though 届 alone is not read とど
-    return [*under_way(read + letters), *(typed[:last] + kana for kana in under_way(typed[last:]))]
+    return [*under_way(reading + letters), *(typed[:last] + kana for kana in under_way(typed[last:]))]
 
 
 def _beginning(table: SuggestionTable, prefixes: Iterable[str], limit: int) -> list[int]:
     """Entries with a key that begins with one of the prefixes, the best first."""
-    ranges = [table.range(prefix.encode()) for prefix in prefixes]
-    numbers = [np.arange(first, end) for first, end in ranges if first < end]
-    return _best(table, np.concatenate(numbers), limit) if numbers else []
-
-
-def _best(table: SuggestionTable, keys: np.ndarray, limit: int) -> list[int]:
-    entries = table.entry[keys]
-    # the beginning of the first word is what people mean most; then each word further in a little less
-    score = (
-        table.weight[entries]
-        + np.where(table.place[keys] == 0, 0.5, 0.0)
-        - 0.02 * np.minimum(table.place[keys], 10)
-    )
-    wanted = min(len(keys), 8 * limit)
-    top = np.argpartition(-score, wanted - 1)[:wanted] if wanted < len(keys) else np.arange(len(keys))
-    top = top[np.lexsort((entries[top], -score[top]))]
-    return list(dict.fromkeys(int(entries[n]) for n in top))
-
-
-def _all_words(table: SuggestionTable, folded: str, limit: int) -> list[int]:
-    """Entries in which every word that was typed begins some word, as far as there are such."""
-    words = (
-        folded.split()
-        if " " in folded
-        else [folded[t.start : t.end] for t in analyze(folded).tokens if not t.compound]
-    )
-    shared: np.ndarray | None = None
-    for word in dict.fromkeys(_NOT_TYPED.sub("", word) for word in words[:8]):
-        if word:
-            ranges = [table.range(form.encode()) for form in dict.fromkeys([word, *under_way(word)])]
-            entries = np.unique(np.concatenate([table.entry[first:end] for first, end in ranges]))
-            both = entries if shared is None else np.intersect1d(shared, entries, assume_unique=True)
-            # a word that fits nowhere is passed over: 返金いつ still proposes what begins with 返金
-            shared = both if len(both) or shared is None else shared
-    if shared is None or not len(shared):
+    ranges = [slice(*table.range(prefix.encode())) for prefix in prefixes]
+    found = [each for each in ranges if each.start < each.stop]
+    if not found:
         return []
-    order = np.argsort(-table.weight[shared], kind="stable")[: 8 * limit]
-    return [int(n) for n in shared[order]]
+    entries = np.concatenate([table.entry[each] for each in found])
+    score = np.concatenate([table.score[each] for each in found])
+    wanted = min(len(entries), 8 * limit)
+    top = np.argpartition(-score, wanted - 1)[:wanted] if wanted < len(entries) else np.arange(wanted)
+    top = top[np.lexsort((entries[top], -score[top]))]
+    return list(dict.fromkeys(entries[top].tolist()))
+
+
+def _all_words(table: SuggestionTable, typed: str, words: Iterable[str], limit: int) -> list[int]:
+    """Entries in which every word that was typed begins some word, as far as there are such."""
+    shared: np.ndarray | None = None
+    for word in dict.fromkeys([_NOT_TYPED.sub("", word) for word in words][:8]):
+        if not word or word == typed:  # alone it was looked for already
+            continue
+        begin = np.zeros(len(table.weight), bool)
+        for form in dict.fromkeys([word, *under_way(word)]):
+            begin[table.entry[slice(*table.range(form.encode()))]] = True
+        both = begin if shared is None else shared & begin
+        # a word that fits nowhere is passed over: 返金いつ still proposes what begins with 返金
+        shared = both if shared is None or both.any() else shared
+    if shared is None:
+        return []
+    numbers = np.flatnonzero(shared)
+    order = np.argsort(-table.weight[numbers], kind="stable")[: 8 * limit]
+    return [int(n) for n in numbers[order]]
 
 
 def _with_a_slip(table: SuggestionTable, forms: Iterable[str], limit: int) -> list[int]:
@@ -125,8 +127,7 @@ def _with_a_slip(table: SuggestionTable, forms: Iterable[str], limit: int) -> li
     for typed in forms:
         if len(typed) < _TYPO_FROM:
             continue
-        for start in (typed[:2], typed[1] + typed[0], typed[:1]):
-            first, end = table.range(start.encode())
+        for first, end in _near(table, typed):
             keys = table.keys.between(first, min(end, first + _TYPO_CANDIDATES))
             # one letter too many or too few moves the end of what is compared
             begun = [word[: len(typed) + 1] for word in map(bytes.decode, keys)]
@@ -136,6 +137,17 @@ def _with_a_slip(table: SuggestionTable, forms: Iterable[str], limit: int) -> li
             if found:
                 break
     return sorted(found, key=lambda entry: (-found[entry], entry))[: 4 * limit]
+
+
+def _near(table: SuggestionTable, typed: str) -> Iterator[tuple[int, int]]:
+    """Ranges of keys to compare: the slip is most often where the letters first fit no key any more."""
+    known = list(takewhile(_some, (table.range(typed[:end].encode()) for end in range(1, len(typed)))))
+    swapped = table.range((typed[1] + typed[0]).encode())
+    yield from dict.fromkeys(filter(_some, [*known[:-3:-1], *known[1:2], swapped, *known[:1]]))
+
+
+def _some(numbers: tuple[int, int]) -> bool:
+    return numbers[0] < numbers[1]
 
 
 def _differing_by_a_slip(typed: str, words: list[str]) -> set[str]:

@@ -71,6 +71,12 @@ class Blob:
     def __getitem__(self, number: int) -> bytes:
         return self._data[self._ptr[number] : self._ptr[number + 1]]
 
+    def some(self, numbers: Sequence[int]) -> list[bytes]:
+        """These entries; several times faster than one by one."""
+        chosen = np.asarray(numbers, np.intp)
+        starts, stops = self._ptr[chosen].tolist(), self._ptr[chosen + 1].tolist()
+        return [self._data[start:stop] for start, stop in zip(starts, stops, strict=True)]
+
     def __iter__(self) -> Iterator[bytes]:
         """All entries; much faster than one by one."""
         return self.between(0, len(self))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -262,9 +262,9 @@ class Snapshot:
     def article(self, article: int) -> Article:
         return _decode_article(self._articles[article])
 
-    def article_names(self, articles: Iterable[int]) -> list[str]:
+    def article_names(self, articles: Sequence[int]) -> list[str]:
         """Ids of articles, by number."""
-        return [self._article_ids[article].decode() for article in articles]
+        return [name.decode() for name in self._article_ids.some(articles)]
 
     def find_article(self, article_id: str) -> int:
         """Number of the article with this id, or -1."""

@@ -138,6 +138,12 @@ class SuggestionTable:
         self.place: npt.NDArray[np.int32] = load(folder, "suggest_place")
         self.weight: npt.NDArray[np.float32] = load(folder, "suggest_weight")
         self._entries = Blob(folder, "suggest_entries")
+        # the beginning of the first word is what people mean most; then each word further in a little less
+        places = np.minimum(self.place, 10).astype(np.float32)
+        self.score = self.weight[self.entry] + np.where(
+            places == 0, np.float32(0.5), np.float32(-0.02) * places
+        )
+        """What each key is worth."""
 
     def __getitem__(self, number: int) -> Entry:
         return _decode(self._entries[number])
