@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
 
 import numpy as np
 from msgspec import Struct
@@ -25,7 +24,7 @@ PER_ARTICLE = 2
 _MAX_TYPED = 60
 _TYPO_FROM = 4
 """Characters from which one may be wrong."""
-_TYPO_CANDIDATES = 400
+_TYPO_CANDIDATES = 4000
 """Keys compared letter by letter; bounds a keystroke's time."""
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _NOT_TYPED = re.compile(r"[^\w]|_")
@@ -123,39 +122,13 @@ def _all_words(table: SuggestionTable, typed: str, words: Iterable[str], limit: 
 
 def _with_a_slip(table: SuggestionTable, forms: Iterable[str], limit: int) -> list[int]:
     """Entries with a key whose beginning differs from what was typed by one letter, or by two swapped."""
-    found: dict[int, float] = {}
+    found: set[int] = set()
     for typed in forms:
         if len(typed) < _TYPO_FROM:
             continue
-        for first, end in _near(table, typed):
-            keys = table.keys.between(first, min(end, first + _TYPO_CANDIDATES))
-            # one letter too many or too few moves the end of what is compared
-            begun = [word[: len(typed) + 1] for word in map(bytes.decode, keys)]
-            close = _differing_by_a_slip(typed, list(dict.fromkeys(begun)))
-            for entry in table.entry[[first + n for n, each in enumerate(begun) if each in close]].tolist():
-                found[entry] = max(found.get(entry, -9.0), float(table.weight[entry]))
-            if found:
-                break
-    return sorted(found, key=lambda entry: (-found[entry], entry))[: 4 * limit]
-
-
-def _near(table: SuggestionTable, typed: str) -> Iterator[tuple[int, int]]:
-    """Ranges of keys to compare: the slip is most often where the letters first fit no key any more."""
-    known = list(takewhile(_some, (table.range(typed[:end].encode()) for end in range(1, len(typed)))))
-    swapped = table.range((typed[1] + typed[0]).encode())
-    yield from dict.fromkeys(filter(_some, [*known[:-3:-1], *known[1:2], swapped, *known[:1]]))
-
-
-def _some(numbers: tuple[int, int]) -> bool:
-    return numbers[0] < numbers[1]
-
-
-def _differing_by_a_slip(typed: str, words: list[str]) -> set[str]:
-    """The words, a letter longer than `typed`, of which some beginning is at most one slip away from it."""
-    from rapidfuzz.distance import OSA  # 0.05 s, for slips alone
-    from rapidfuzz.process import cdist
-
-    shorter, same = len(typed) - 1, len(typed)
-    begun = [*words, *(word[:same] for word in words), *(word[:shorter] for word in words)]
-    distance = cdist([typed], begun, scorer=OSA.distance, score_cutoff=1, dtype=np.uint8)
-    return {words[n] for n in np.flatnonzero(distance.reshape(3, -1).min(axis=0) <= 1)} if words else set()
+        # hardly anybody errs in the first letter but by swapping it
+        for start in (typed[:1], typed[1] + typed[0]):
+            first, end = table.range(start.encode())
+            keys = table.keys.near(first, min(end, first + _TYPO_CANDIDATES), typed)
+            found.update(table.entry[keys].tolist())
+    return sorted(found, key=lambda entry: (-table.weight[entry], entry))[: 4 * limit]

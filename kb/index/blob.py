@@ -92,6 +92,11 @@ class Blob:
         place: int = kernel.chosen.bisect(self._ptr, self._data, item)
         return place
 
+    def near(self, first: int, end: int, typed: str) -> list[int]:
+        """Entries from `first` up to `end` that begin as `typed`, but for one slip of the finger at most."""
+        numbers: list[int] = kernel.chosen.near(self._ptr, self._data, first, end, typed)
+        return numbers
+
     def find(self, item: bytes) -> int:
         """Number of the entry that equals `item`, or -1."""
         place = self.bisect(item)

@@ -590,6 +590,57 @@ def bisect(const long long[::1] ptr, const unsigned char[:] data, bytes item):
     return low
 
 
+def near(const long long[::1] ptr, const unsigned char[:] data, Py_ssize_t first, Py_ssize_t end, str typed):
+    cdef bytes encoded = typed.encode()
+    cdef const unsigned char* letters = encoded
+    cdef Py_ssize_t item, size = len(encoded)
+    return [
+        item for item in range(first, end)
+        if _begins_nearly(&data[0] + ptr[item], ptr[item + 1] - ptr[item], letters, size)
+    ]
+
+
+cdef bint _begins_nearly(
+    const unsigned char* key, Py_ssize_t length, const unsigned char* typed, Py_ssize_t size
+) noexcept nogil:
+    cdef Py_ssize_t place = 0, letter, following
+    while place < length and place < size and key[place] == typed[place]:
+        place += 1
+    if place == size:
+        return True
+    # bytes of a letter before the one that differs are the same in both
+    while typed[place] & 0xC0 == 0x80:
+        place -= 1
+    letter = place + _bytes_of(typed[place])
+    if _goes_on(key, length, place, typed, size, letter):  # one letter too many
+        return True
+    if place == length:
+        return False
+    following = place + _bytes_of(key[place])
+    if _goes_on(key, length, following, typed, size, letter) or _goes_on(key, length, following, typed, size, place):
+        return True  # a wrong one, one too few
+    if letter == size:
+        return False
+    following = letter + _bytes_of(typed[letter])
+    return (
+        following <= length
+        and memcmp(key + place, typed + letter, following - letter) == 0
+        and memcmp(key + place + following - letter, typed + place, letter - place) == 0
+        and _goes_on(key, length, following, typed, size, following)
+    )
+
+
+cdef bint _goes_on(
+    const unsigned char* key, Py_ssize_t length, Py_ssize_t at, const unsigned char* typed, Py_ssize_t size,
+    Py_ssize_t rest,
+) noexcept nogil:
+    return size - rest <= length - at and memcmp(key + at, typed + rest, size - rest) == 0
+
+
+cdef Py_ssize_t _bytes_of(unsigned char lead) noexcept nogil:
+    return 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+
+
 cdef class Forward:
     cdef const long long[::1] ptr
     cdef const int[::1] term, start, end

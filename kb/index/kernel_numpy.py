@@ -42,6 +42,27 @@ def bisect(ptr: Offsets, data: Any, item: bytes) -> int:
     return low
 
 
+def near(ptr: Offsets, data: Any, first: int, end: int, typed: str) -> list[int]:
+    """Those from `first` up to `end` of byte strings that begin as `typed`, but for one slip at most.
+
+    A slip is a letter that is wrong, one too many, one too few, or two that are swapped.
+    """
+    return [item for item in range(first, end) if _begins_nearly(data[ptr[item] : ptr[item + 1]], typed)]
+
+
+def _begins_nearly(key: bytes, typed: str) -> bool:
+    text = key.decode()
+    # the slip is at the first letter that differs, or looks the same as if it were
+    same = next(
+        (n for n, (a, b) in enumerate(zip(text, typed, strict=False)) if a != b), min(len(text), len(typed))
+    )
+    wrong, missing, extra = (same + 1, same + 1), (same + 1, same), (same, same + 1)
+    if any(text.startswith(typed[rest:], at) for at, rest in (wrong, missing, extra)):
+        return True
+    swapped = typed[same + 1 : same + 2] + typed[same : same + 1]
+    return len(swapped) == 2 and text.startswith(swapped + typed[same + 2 :], same)
+
+
 class Forward:
     """The forward index: where the terms of each section stand in its text."""
 

@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 import pytest
 from conftest import Indexed
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from rapidfuzz.distance import OSA
 
 from kb.index import kernel, kernel_numpy
 from kb.search import Query, search
@@ -103,6 +104,27 @@ def test_both_kernels_find_the_same_place_among_sorted_strings(items: list[bytes
     data = b"".join(items)
     places = {each.bisect(ptr, data, wanted) for each in (kernel.compiled, kernel_numpy)}
     assert places == {sum(item < wanted for item in items)}
+
+
+@compiled
+@given(
+    st.lists(st.text("abか返é😀", max_size=6), min_size=1, max_size=30),
+    st.text("abか返é😀", min_size=1, max_size=6),
+)
+@example(["ab"], "abb")
+@example(["ab"], "aab")
+@example(["返a"], "a返")
+def test_both_kernels_know_a_beginning_with_one_slip(keys: list[str], typed: str) -> None:
+    items = [key.encode() for key in keys]
+    ptr = np.concatenate(([0], np.cumsum([len(item) for item in items]))).astype(np.int64)
+    data = b"".join(items) or b"\0"
+    expected = [
+        number
+        for number, key in enumerate(keys)
+        if min(OSA.distance(key[:end], typed) for end in range(len(key) + 1)) <= 1
+    ]
+    for each in (kernel.compiled, kernel_numpy):
+        assert each.near(ptr, data, 0, len(keys), typed) == expected
 
 
 def test_numpy_serves_where_it_is_asked_for(chosen: None) -> None:
