@@ -21,7 +21,7 @@ from kb.web.answers import encode
 from kb.web.shapes import SearchAnswer
 
 MOST_BYTES = 2_000_000
-"""Of one kind of answer in one process: some 150 pages of results, or 100 articles."""
+"""Of one kind of answer in one process: some 100 articles."""
 
 T = TypeVar("T")
 

@@ -31,6 +31,8 @@ from kb.web.shapes import (
 )
 
 RELATED = "/related"
+MOST_RESULTS = 12_000_000
+"""Bytes of pages of results that are remembered, some 700: what people ask is mostly what others asked."""
 
 
 def run_search(shelf: Shelf, query: Query) -> tuple[Results, float]:
@@ -58,7 +60,7 @@ class Resource:
 class Search(Resource):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        self._answers = Remembered[Found]()
+        self._answers = Remembered[Found](MOST_RESULTS)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         asked = read(req.query_string, SearchParams)
