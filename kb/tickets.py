@@ -25,15 +25,17 @@ KEY_MS = KEY_DAYS * DAY_MS
 
 
 def file_ticket(
-    store: EventStore, draft: Draft, author: Author, *, sent: bool, key: str = "", repeat_minutes: int = 0
-) -> str:
+    store: EventStore, draft: Draft, author: Author, *, sent: bool, key: str = "", repeat_minutes: int = 0,
+    number: str = "",
+) -> str:  # fmt: skip
     """The number under which the draft is stored, durably, when this returns.
 
     `sent`: whether there is a desk to hand it to. `key`: an Idempotency-Key; with the same draft the number
     of the first time comes back, with another one KeyReused is raised. The same words of the same person
-    within `repeat_minutes` are the same ticket, too.
+    within `repeat_minutes` are the same ticket, too. `number`: that of a ticket that is new, one of chance
+    when left out.
     """
-    now, number = now_ms(), new_number()
+    now, number = now_ms(), number or new_number()
     with store.writing() as connection:
         known = _known(store, connection, draft, author, key, number, now, repeat_minutes)
         if known:

@@ -30,7 +30,7 @@ SEARCH_SECONDS = Histogram(
     "kb_search_seconds", "Time of the search alone.", buckets=_SECONDS, registry=REGISTRY
 )
 TICKETS = Counter(
-    "kb_tickets", "Tickets by what came of them: filed, or trapped (written by a program).",
+    "kb_tickets", "Tickets by what came of them: filed, repeated, or trapped (written by a program).",
     ["outcome"], registry=REGISTRY,
 )  # fmt: skip
 HOOKS = Counter(

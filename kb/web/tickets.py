@@ -90,8 +90,9 @@ def filed(parts: Parts, draft: Draft, author: Author, key: str, repeat_minutes: 
 
     store, clerk = desk_of(parts)
     sent = "ticket" in clerk.kinds
-    number = file_ticket(store, draft, author, sent=sent, key=key, repeat_minutes=repeat_minutes)
-    metrics.TICKETS.labels("filed").inc()
+    new = new_number()
+    number = file_ticket(store, draft, author, sent=sent, key=key, repeat_minutes=repeat_minutes, number=new)
+    metrics.TICKETS.labels("filed" if number == new else "repeated").inc()
     clerk.wake()
     return number
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -22,6 +23,12 @@ BODY = {"subject": "返金がまだ", "body": "お世話になっております
 def post(service, body=BODY, path="/api/v1/tickets", **headers):
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
     return service.http.simulate_post(path, json=body, headers=SESSION | headers)
+
+
+def counted(service, *outcomes: str) -> tuple[float, ...]:
+    shown = service.http.simulate_get("/metrics").text
+    found = dict(re.findall(r'kb_tickets_total{outcome="(\w+)"} ([0-9.]+)', shown))
+    return tuple(float(found.get(outcome, 0)) for outcome in outcomes)
 
 
 def test_a_ticket_is_on_disk_when_201_is_answered(service) -> None:
@@ -53,11 +60,13 @@ def test_where_a_ticket_was_written_is_told_by_its_client(service) -> None:
 
 
 def test_the_same_key_and_body_give_the_same_answer(service) -> None:
+    filed, repeated = counted(service, "filed", "repeated")
     first = post(service, Idempotency_Key="k-1")
     second = post(service, Idempotency_Key="k-1")
     assert (first.status_code, first.json) == (second.status_code, second.json)
     assert len(records.listing(service.store)) == 1
     assert len(service.facts()) == 1
+    assert counted(service, "filed", "repeated") == (filed + 1, repeated + 1)
 
 
 def test_the_same_key_with_another_body_is_refused_and_changes_nothing(service) -> None:
