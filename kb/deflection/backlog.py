@@ -35,6 +35,11 @@ class Backlog:
         """Whether there is something to finish."""
         return self._descriptor >= 0
 
+    @property
+    def full(self) -> bool:
+        """Whether the file being written is as large as one should become."""
+        return self._size >= self._segment_bytes
+
     def append(self, data: bytes) -> bool:
         """Whole lines, all or none; False when the bound is reached."""
         if self._waiting() + len(data) > self._most_bytes:
@@ -53,7 +58,7 @@ class Backlog:
     def finish(self) -> bool:
         """Complete the file being written; False when it goes on."""
         self._forget_delivered()
-        if not self.writing or (self._completed and self._size < self._segment_bytes):
+        if not self.writing or (self._completed and not self.full):
             return False
         self._complete()
         return True

@@ -38,7 +38,9 @@ class Bounds(Struct, frozen=True, kw_only=True):
     gather: float = 0.02
     """Seconds between two writes: a fact that comes alone is written at once, under load many share one."""
     linger: float = 0.2
-    """Seconds from the first fact of a file until it may be delivered, so that a commit serves many."""
+    """Seconds for which nothing more came, after which a file may be delivered: a commit serves many."""
+    longest: float = 1.0
+    """Seconds from the first fact of a file until it may be delivered though more comes."""
     retry: float = 0.5
     """Seconds after the disk refused."""
 
@@ -114,12 +116,14 @@ class Spool:
 
     def _loop(self) -> None:
         """Queue → file, and the file to whoever delivers it."""
-        due = 0.0
+        due = latest = 0.0
         while True:
             rest = max(0.0, due - time.monotonic()) if self._backlog.writing else None
             facts = self._take(rest)
-            if facts and not self._backlog.writing:
-                due = time.monotonic() + self._bounds.linger
+            if facts:
+                now = time.monotonic()
+                latest = latest if self._backlog.writing else now + self._bounds.longest
+                due = min(now + self._bounds.linger, latest)
             written = not facts or self._write(facts)
             with self._lock:
                 self._writing = 0
@@ -128,7 +132,7 @@ class Spool:
                 self._settled.notify_all()
                 if self._end.is_set() and (not written or not self._queue):
                     return  # `close` counts what is left
-            if self._backlog.writing and time.monotonic() >= due:
+            if self._backlog.writing and (self._backlog.full or time.monotonic() >= due):
                 due = time.monotonic() + self._bounds.linger
                 self._finish()
             self._end.wait(self._bounds.gather if written else self._bounds.retry)

@@ -177,6 +177,20 @@ def test_files_of_a_living_process_are_left_alone(folder, sqlite_store):
     assert len(stored(sqlite_store)) == 1
 
 
+def test_facts_that_never_cease_are_stored_all_the_same(folder, sqlite_store):
+    # nothing is delivered for an hour after the last fact, but for the bound on the first
+    spool = Spooling(folder, sqlite_store, Bounds(linger=3600.0, longest=0.1))
+    end = time.monotonic() + SECONDS
+    put = 0
+    while not stored(sqlite_store):
+        assert time.monotonic() < end
+        spool.put(searched(put))
+        put += 1
+        time.sleep(0.005)
+    spool.close()
+    assert len(stored(sqlite_store)) == put
+
+
 def test_two_that_deliver_the_same_files_store_each_fact_once(folder, store):
     """Workers do so when the office was killed."""
     facts = [searched(n) for n in range(400)]
