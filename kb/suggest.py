@@ -1,7 +1,8 @@
 """Keystrokes → questions and titles, while somebody types.
 
 Tried in this order until there are enough: what was typed, as the beginning of any word; the same as kana
-or romaji under way; every word as a beginning, in any order; one slip of the finger.
+or romaji under way, or another form of an English word; every word as a beginning, in any order. Where
+nothing begins so, one slip of the finger.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from msgspec import Struct
 
 from kb.index.snapshot import Snapshot
 from kb.index.suggestions import Entry, SuggestionKind, SuggestionTable
+from kb.text import english
 from kb.text.analyze import analyze
 from kb.text.kana import to_hiragana, under_way
 from kb.text.normalize import fold
@@ -22,6 +24,8 @@ MAX_LIMIT = 20
 PER_ARTICLE = 2
 """Suggestions that lead to one article."""
 _MAX_TYPED = 60
+_STEM_FROM = 3
+"""Letters that tell a word."""
 _TYPO_FROM = 4
 """Characters from which one may be wrong."""
 _TYPO_CANDIDATES = 4000
@@ -62,8 +66,10 @@ def _candidates(table: SuggestionTable, text: str, limit: int) -> Iterator[int]:
     yield from begun
     analysis = analyze(folded)
     spoken = _spoken(typed, analysis.reading.replace(" ", ""))
-    begun += (heard := _beginning(table, spoken, limit))
-    yield from heard
+    for forms in (spoken, _inflected(typed)):
+        more = _beginning(table, forms, limit)
+        begun += more
+        yield from more
     words = (
         folded.split()
         if " " in folded
@@ -87,6 +93,16 @@ def _spoken(typed: str, reading: str) -> list[str]:
     return [*under_way(reading + letters), *(typed[:last] + kana for kana in under_way(typed[last:]))]
 
 
+def _inflected(word: str) -> list[str]:
+    """What all forms of an English word begin with: exchange → exchang. Nothing for other words."""
+    if not (word.isascii() and word.isalpha()):
+        return []
+    stem = english.term(word)
+    while not word.startswith(stem):
+        stem = stem[:-1]  # deliveri of delivery
+    return [stem] if _STEM_FROM <= len(stem) < len(word) else []
+
+
 def _beginning(table: SuggestionTable, prefixes: Iterable[str], limit: int) -> list[int]:
     """Entries with a key that begins with one of the prefixes, the best first."""
     ranges = [slice(*table.range(prefix.encode())) for prefix in prefixes]
@@ -108,7 +124,7 @@ def _all_words(table: SuggestionTable, typed: str, words: Iterable[str], limit: 
         if not word or word == typed:  # alone it was looked for already
             continue
         begin = np.zeros(len(table.weight), bool)
-        for form in dict.fromkeys([word, *under_way(word)]):
+        for form in dict.fromkeys([word, *under_way(word), *_inflected(word)]):
             begin[table.entry[slice(*table.range(form.encode()))]] = True
         both = begin if shared is None else shared & begin
         # a word that fits nowhere is passed over: 返金いつ still proposes what begins with 返金

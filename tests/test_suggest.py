@@ -124,6 +124,12 @@ def test_one_slip_of_the_finger_is_forgiven_in_english(en: Snapshot, typed: str,
     assert text in texts(en, typed)
 
 
+@pytest.mark.parametrize("typed", ["exchange", "exchanged", "exchanges"])
+def test_other_forms_of_an_english_word_are_met(make_index: MakeIndex, typed: str) -> None:
+    snapshot = make_index({"en/exchange.md": "# Exchanging a lamp\n\nSend it back.\n"}).snapshot("en")
+    assert texts(snapshot, typed) == texts(snapshot, f"a {typed}") == ["Exchanging a lamp"]
+
+
 def test_what_was_typed_rightly_stands_above_what_is_only_near(en: Snapshot) -> None:
     found = texts(en, "canc")
     assert found[0] == "Cancel an order"
