@@ -19,13 +19,14 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from kb.index import impacts
+from kb.index import impacts, kernel
 from kb.index.blob import offsets, save, save_blob
 from kb.index.former import Former
 from kb.index.joined import Joined
-from kb.index.sets import bits_needed, packed
+from kb.index.postings import Ints, Wide
+from kb.index.sets import Bits
 from kb.index.snapshot import Card, Meta
-from kb.index.splice import Lists, Splice, Wide, merged
+from kb.index.splice import Splice
 from kb.index.suggestions import save_suggestions
 from kb.index.vectors import Vectors
 from kb.index.words import Vocabulary, compile_vocabulary
@@ -103,6 +104,13 @@ class _Making:
         new = came.reshape(-1, columns)
         return self.splice.rows(old, self.former_sections, new, self.came.section_offsets)
 
+    def owners(self) -> Ints:
+        """The article of each row: of sections, then of lines."""
+        articles = np.arange(len(self.splice), dtype=np.int32)
+        return np.concatenate(
+            [np.repeat(articles, np.diff(each)) for each in (self.sections, self.questions)]
+        )
+
 
 # ---------------------------------------------------------------- postings
 
@@ -116,12 +124,11 @@ def _compile_words(made: _Making) -> dict[str, float]:
     came = impacts.counted_words(
         made.came, made.vocabulary, made.new_sections, made.new_lines + sections, rows
     )
-    words = merged(
-        Lists(former.offsets("words_ptr"), former.array("words_row"), counts),
+    words = ptr, row, tf = kernel.chosen.merge(
+        (former.offsets("words_ptr"), former.array("words_row"), counts),
         made.vocabulary.before,
         np.concatenate((made.moved_sections, lines)),
         came,
-        len(made.vocabulary.names),
     )
     lengths = made.by_section("lengths", impacts.FIELDS, made.came.lengths.astype(np.int32))
     (asked,) = made.came.table("asked_lengths", 1)
@@ -132,24 +139,21 @@ def _compile_words(made: _Making) -> dict[str, float]:
         made.came.question_offsets,
     )
     found = impacts.word_impacts(words, lengths.astype(np.int64), asked.astype(np.int64))
-    for name, array in (("words_tf", words.held), ("lengths", lengths), ("asked_lengths", asked)):
+    for name, array in (("words_tf", tf), ("lengths", lengths), ("asked_lengths", asked)):
         save(made.tables, name, array.ravel())
     for name, array in (
         ("article_sections", made.sections),
         ("article_questions", made.questions),
-        ("words_ptr", words.ptr),
-        ("words_row", words.row),
+        ("words_ptr", ptr),
+        ("words_row", row),
         ("words_impact", found.impact),
         ("idf", found.idf),
         ("df", found.df),
     ):
         save(made.folder, name, array)
-    owner = np.concatenate(
-        [np.repeat(np.arange(len(each) - 1), np.diff(each)) for each in (made.sections, made.questions)]
-    )
-    frequent = frequent_sets(words.ptr, words.row, owner, len(made.splice))
-    for name, array in zip(("frequent", "frequent_articles"), frequent, strict=True):
-        save(made.folder, name, array)
+    place, sets = frequent_sets(ptr, row, made.owners(), len(made.splice))
+    save(made.folder, "frequent", place)
+    save(made.folder, "frequent_articles", sets)
     return found.averages
 
 
@@ -158,17 +162,12 @@ FREQUENT = 16
 takes less room than its postings, and is or-ed instead of looking up the article of each posting."""
 
 
-def frequent_sets(ptr: Wide, row: npt.NDArray[Any], owner: Wide, articles: int) -> tuple[Any, Any]:
+def frequent_sets(ptr: Wide, row: Ints, owner: Ints, articles: int) -> tuple[Ints, Bits]:
     """For each term the number of its set of articles, -1 without one; and the sets, one after the other."""
     often = np.flatnonzero(np.diff(ptr) * FREQUENT >= max(articles, 1))
     place = np.full(len(ptr) - 1, -1, np.int32)
     place[often] = np.arange(len(often))
-    sets = np.zeros((len(often), bits_needed(articles)), np.uint64)
-    for number, term in enumerate(often.tolist()):
-        members = np.zeros(articles, bool)
-        members[owner[row[ptr[term] : ptr[term + 1]]]] = True
-        sets[number] = packed(members)
-    return place, sets.ravel()
+    return place, kernel.chosen.article_sets(ptr, row, often, owner, articles)
 
 
 def _compile_grams(made: _Making) -> None:
@@ -177,23 +176,22 @@ def _compile_grams(made: _Making) -> None:
     old_codes = former.array("gram_codes", np.uint64)
     codes = np.union1d(old_codes, came.codes)
     counts = np.zeros(len(codes), np.int64)
-    counts[np.searchsorted(codes, came.codes)] = np.diff(came.lists.ptr)
-    found = merged(
-        Lists(former.offsets("grams_ptr"), former.array("grams_row"), former.array("grams_tf", np.uint8)),
+    counts[np.searchsorted(codes, came.codes)] = np.diff(came.lists[0])
+    ptr, row, tf = kernel.chosen.merge(
+        (former.offsets("grams_ptr"), former.array("grams_row"), former.array("grams_tf", np.uint8)),
         np.searchsorted(codes, old_codes),
         made.moved_sections,
-        Lists(offsets(counts), came.lists.row, came.lists.held),
-        len(codes),
+        (offsets(counts), *came.lists[1:]),
     )
-    alive = np.diff(found.ptr) > 0
-    found = Lists(np.append(found.ptr[:-1][alive], found.ptr[-1]), found.row, found.held)
+    alive = np.diff(ptr) > 0
+    found = impacts.Grams(codes[alive], (np.append(ptr[:-1][alive], ptr[-1]), row, tf))
     lengths = made.by_section("gram_lengths", 3, impacts.gram_lengths(made.came))
-    save(made.tables, "grams_tf", found.held)
+    save(made.tables, "grams_tf", tf)
     save(made.tables, "gram_lengths", lengths.ravel())
-    save(made.folder, "gram_codes", codes[alive])
-    save(made.folder, "grams_ptr", found.ptr)
-    save(made.folder, "grams_row", found.row)
-    save(made.folder, "grams_impact", impacts.gram_impacts(impacts.Grams(codes[alive], found), lengths))
+    save(made.folder, "gram_codes", found.codes)
+    save(made.folder, "grams_ptr", found.lists[0])
+    save(made.folder, "grams_row", row)
+    save(made.folder, "grams_impact", impacts.gram_impacts(found, lengths))
 
 
 def _compile_forward(made: _Making) -> None:

@@ -10,7 +10,6 @@ so every impact a little: impacts are computed anew each time, from counts that 
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,12 @@ import numpy.typing as npt
 from msgspec import Struct
 from whoosh.util.numeric import byte_to_length, length_to_byte
 
-from kb.index import grams, schema
+from kb.index import grams, kernel, schema
 from kb.index.joined import Joined
+from kb.index.postings import Doubles, Floats, Ints, Lists, Wide
 from kb.index.schema import GRAM_B, QUESTION_B
-from kb.index.splice import Ints, Lists, Wide
 from kb.index.vectors import COUNT_BITS, ROW_BITS
 from kb.index.words import Vocabulary
-
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 
 FIELDS = len(schema.FIELDS)
 MOST = 0xFFFF
@@ -51,11 +47,14 @@ def quantised(lengths: Wide) -> Doubles:
     return found
 
 
+def norm(length: Any, average: float, b: float) -> Any:
+    """What BM25 adds to a count below the line."""
+    return schema.K1 * (1 - b + b * length / max(average, 1e-9))
+
+
 def bm25(idf: Any, tf: Any, length: Any, average: float, b: float) -> Doubles:
     """Impacts of one field before its boost."""
-    return np.asarray(
-        idf * tf * (schema.K1 + 1) / (tf + schema.K1 * (1 - b + b * length / max(average, 1e-9)))
-    )
+    return np.asarray(idf * tf * (schema.K1 + 1) / (tf + norm(length, average, b)))
 
 
 # ---------------------------------------------------------------- words
@@ -87,39 +86,33 @@ def counted_words(
     held = np.zeros((len(place), FIELDS), np.uint16)
     held[which, np.concatenate((field, np.zeros_like(asked)))] = np.minimum(np.append(tf, asked), MOST)
     ptr = np.searchsorted(place, np.arange(len(vocabulary.names) + 1) * rows)
-    return Lists(ptr, (place % max(rows, 1)).astype(np.int32), held)
+    return ptr, (place % max(rows, 1)).astype(np.int32), held
 
 
 def word_impacts(words: Lists, lengths: Wide, asked_lengths: Wide) -> Impacts:
-    """`lengths` (sections, F) of the fields, and (Q,) of the lines of `questions`."""
-    sections, terms = len(lengths), len(words.ptr) - 1
-    term = np.repeat(np.arange(terms), np.diff(words.ptr))
-    lines = np.flatnonzero(words.row >= sections)
-    held = []
-    for column in words.held.T:
-        column = column.copy()
-        column[lines] = 0
-        held.append(np.flatnonzero(column))
-    df = np.max([np.bincount(term[each], minlength=terms) for each in held], axis=0, initial=0)
-    idf = idf_of(sections, df)
-    impact = np.zeros(len(words.row))
-    averages = {}
-    for number, (name, (boost, b)) in enumerate(schema.FIELDS.items()):
-        each, length = held[number], lengths[:, number]
-        averages[name] = float(length.sum()) / max(sections, 1)
-        tf, of_row = words.held[each, number].astype(np.float64), quantised(length)[words.row[each]]
-        impact[each] += boost * bm25(idf[term[each]], tf, of_row, averages[name], b)
-    impact[lines] = _line_impacts(words, term, lines, sections, asked_lengths)
-    every = np.bincount(term, minlength=terms) - np.bincount(term[lines], minlength=terms)
-    return Impacts(impact.astype(np.float32), idf.astype(np.float32), every.astype(np.int32), averages)
-
-
-def _line_impacts(words: Lists, term: Wide, lines: Wide, sections: int, lengths: Wide) -> Doubles:
-    """Single lines of `questions` have statistics of their own."""
-    idf = idf_of(len(lengths), np.bincount(term[lines], minlength=len(words.ptr) - 1))
-    average = lengths.mean() if len(lengths) else 1.0
-    of_line = lengths[words.row[lines] - sections]
-    return bm25(idf[term[lines]], words.held[lines, 0].astype(np.float64), of_line, average, QUESTION_B)
+    """`lengths` (sections, F) of the fields; (Q,) of the lines of `questions`, which count by themselves."""
+    sections = len(lengths)
+    *fields, every = kernel.chosen.counts(words, sections)
+    names, asked = list(schema.FIELDS), np.diff(words[0]) - every
+    averages = {
+        name: float(length.sum()) / max(sections, 1) for name, length in zip(names, lengths.T, strict=True)
+    }
+    norms = [
+        norm(quantised(length), averages[name], schema.FIELDS[name][1])
+        for name, length in zip(names, lengths.T, strict=True)
+    ]
+    idf = idf_of(sections, np.max(fields, axis=0))
+    average = float(asked_lengths.mean()) if len(asked_lengths) else 1.0
+    impact = kernel.chosen.word_impacts(
+        words,
+        idf,
+        np.stack(norms),
+        np.array([boost for boost, _ in schema.FIELDS.values()]),
+        idf_of(len(asked_lengths), asked),
+        norm(asked_lengths.astype(np.float64), average, QUESTION_B),
+        schema.K1,
+    )
+    return Impacts(impact, idf.astype(np.float32), every.astype(np.int32), averages)
 
 
 # ---------------------------------------------------------------- n-grams
@@ -144,7 +137,7 @@ def counted_grams(joined: Joined, sections: Ints) -> Grams:
     row = ((packed >> COUNT_BITS) & np.uint64((1 << int(ROW_BITS)) - 1)).astype(np.int32)
     packed >>= COUNT_BITS + ROW_BITS
     first = np.flatnonzero(np.append(True, packed[1:] != packed[:-1])[: len(packed)])
-    return Grams(packed[first], Lists(np.append(first, len(packed)), row, held))
+    return Grams(packed[first], (np.append(first, len(packed)), row, held))
 
 
 def gram_lengths(joined: Joined) -> Floats:
@@ -161,17 +154,12 @@ def gram_lengths(joined: Joined) -> Floats:
 
 def gram_impacts(found: Grams, lengths: Floats) -> Floats:
     """`lengths` (sections, 3)."""
-    lists, k1 = found.lists, np.float32(schema.K1)
-    idf = idf_of(len(lengths), np.diff(lists.ptr)).astype(np.float32)
+    k1 = np.float32(schema.K1)
+    idf = idf_of(len(lengths), np.diff(found.lists[0])).astype(np.float32)
     average = np.maximum(lengths.sum(axis=0, dtype=np.float64) / max(len(lengths), 1), 1e-9)
-    impact = np.empty(len(lists.row), np.float32)
-    kinds = np.searchsorted(found.codes, np.arange(4, dtype=np.uint64) << np.uint64(grams.KIND_BIT)).tolist()
-    for kind, (first, end) in enumerate(pairwise(kinds)):
-        here = slice(lists.ptr[first], lists.ptr[end])
-        saturation = (k1 * (1 - GRAM_B + GRAM_B * lengths[:, kind] / average[kind])).astype(np.float32)
-        tf = lists.held[here] * np.float32(0.5)
-        below = saturation[lists.row[here]]
-        below += tf
-        tf *= np.repeat(idf[first:end] * (k1 + 1), np.diff(lists.ptr[first : end + 1]))
-        np.divide(tf, below, out=impact[here])
+    norms = (k1 * (1 - GRAM_B + GRAM_B * lengths / average)).astype(np.float32)
+    kinds = np.searchsorted(found.codes, np.arange(4, dtype=np.uint64) << np.uint64(grams.KIND_BIT))
+    impact: Floats = kernel.chosen.gram_impacts(
+        found.lists, idf * (k1 + 1), np.ascontiguousarray(norms.T), kinds
+    )
     return impact

@@ -6,7 +6,7 @@ at a time, so any thread may call. Numbers are trusted, as everything in a snaps
 """
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
-from libc.string cimport memcmp, memmove, memset
+from libc.string cimport memcmp, memcpy, memmove, memset
 
 import numpy as np
 
@@ -905,3 +905,129 @@ cpdef list marks(str text, list found, Py_ssize_t left, Py_ssize_t right):
     if begins >= 0:
         merged.append((begins, reached))
     return merged
+
+
+# ---------------------------------------------------------------- compiling a snapshot: `postings`
+
+
+def merge(tuple before, const long long[::1] place, const int[::1] moved, tuple added):
+    cdef const long long[::1] ptr = before[0], added_ptr = added[0]
+    cdef const int[::1] row = before[1], added_row = added[1]
+    cdef const unsigned char[::1] held = _bytes(before[2]), added_held = _bytes(added[2])
+    cdef Py_ssize_t lists = added_ptr.shape[0] - 1, most = row.shape[0] + added_row.shape[0]
+    cdef Py_ssize_t width = added[2].itemsize * (added[2].shape[1] if added[2].ndim > 1 else 1)
+    ends, rows = np.zeros(lists + 1, np.int64), np.empty(most, np.int32)
+    kept = np.empty((most, *added[2].shape[1:]), added[2].dtype)
+    cdef long long[::1] here = ends
+    cdef int[::1] out = rows
+    cdef unsigned char[::1] out_held = _bytes(kept)
+    cdef Py_ssize_t number, old = 0, n, a, last, used = 0
+    cdef int wanted
+    with nogil:
+        for number in range(lists):
+            while old < place.shape[0] and place[old] < number:
+                old += 1
+            a, last = added_ptr[number], added_ptr[number + 1]
+            if old < place.shape[0] and place[old] == number:
+                for n in range(ptr[old], ptr[old + 1]):
+                    wanted = moved[row[n]]
+                    if wanted < 0:
+                        continue
+                    while a < last and added_row[a] < wanted:
+                        out[used] = added_row[a]
+                        memcpy(&out_held[used * width], &added_held[a * width], width)
+                        a, used = a + 1, used + 1
+                    out[used] = wanted
+                    if width == 1:
+                        out_held[used] = held[n]
+                    else:
+                        memcpy(&out_held[used * width], &held[n * width], width)
+                    used += 1
+            while a < last:
+                out[used] = added_row[a]
+                memcpy(&out_held[used * width], &added_held[a * width], width)
+                a, used = a + 1, used + 1
+            here[number + 1] = used
+    return ends, rows[:used], kept[:used]
+
+
+cdef _bytes(array):
+    return array.reshape(-1).view(np.uint8)
+
+
+def counts(tuple words, int sections):
+    cdef const long long[::1] ptr = words[0]
+    cdef const int[::1] row = words[1]
+    cdef const unsigned short[:, ::1] held = words[2]
+    cdef Py_ssize_t terms = ptr.shape[0] - 1, fields = held.shape[1], term, n, field
+    found = np.zeros((fields + 1, terms), np.int64)
+    cdef long long[:, ::1] count = found
+    with nogil:
+        for term in range(terms):
+            for n in range(ptr[term], ptr[term + 1]):
+                if row[n] >= sections:
+                    break
+                for field in range(fields):
+                    count[field, term] += held[n, field] > 0
+                count[fields, term] += 1
+    return found
+
+
+def word_impacts(
+    tuple words, const double[::1] idf, const double[:, ::1] norms, const double[::1] boosts,
+    const double[::1] asked_idf, const double[::1] asked_norms, double k1,
+):
+    cdef const long long[::1] ptr = words[0]
+    cdef const int[::1] row = words[1]
+    cdef const unsigned short[:, ::1] held = words[2]
+    cdef Py_ssize_t sections = norms.shape[1], fields = held.shape[1], term, n, field
+    found = np.empty(row.shape[0], np.float32)
+    cdef float[::1] impact = found
+    cdef double tf, total
+    with nogil:
+        for term in range(ptr.shape[0] - 1):
+            for n in range(ptr[term], ptr[term + 1]):
+                if row[n] >= sections:
+                    tf = held[n, 0]
+                    impact[n] = <float>(asked_idf[term] * tf * (k1 + 1) / (tf + asked_norms[row[n] - sections]))
+                    continue
+                total = 0
+                for field in range(fields):
+                    if held[n, field]:
+                        tf = held[n, field]
+                        total += boosts[field] * (idf[term] * tf * (k1 + 1) / (tf + norms[field, row[n]]))
+                impact[n] = <float>total
+    return found
+
+
+def gram_impacts(tuple lists, const float[::1] factor, const float[:, ::1] norms, const long long[::1] kinds):
+    cdef const long long[::1] ptr = lists[0]
+    cdef const int[::1] row = lists[1]
+    cdef const unsigned char[::1] held = lists[2]
+    found = np.empty(row.shape[0], np.float32)
+    cdef float[::1] impact = found
+    cdef Py_ssize_t kind, number, n
+    cdef float tf
+    with nogil:
+        for kind in range(kinds.shape[0] - 1):
+            for number in range(kinds[kind], kinds[kind + 1]):
+                for n in range(ptr[number], ptr[number + 1]):
+                    tf = held[n] * <float>0.5
+                    impact[n] = tf * factor[number] / (norms[kind, row[n]] + tf)
+    return found
+
+
+def article_sets(
+    const long long[::1] ptr, const int[::1] row, const long long[::1] lists, const int[::1] owner,
+    Py_ssize_t articles,
+):
+    cdef Py_ssize_t needed = articles // 64 + 1, number, n
+    cdef unsigned int article
+    found = np.zeros(lists.shape[0] * needed, np.uint64)
+    cdef unsigned long long[::1] sets = found
+    with nogil:
+        for number in range(lists.shape[0]):
+            for n in range(ptr[lists[number]], ptr[lists[number] + 1]):
+                article = owner[row[n]]
+                sets[number * needed + (article >> 6)] |= <unsigned long long>1 << (article & 63)
+    return found

@@ -1,6 +1,6 @@
 """The hot loops in numpy: the reference that the compiled kernel equals, and what runs without a compiler.
 
-Here are those over texts; `scorer` adds up posting lists, `sets` counts articles.
+Here are those over texts; `scorer` adds up posting lists, `postings` makes them, `sets` counts articles.
 """
 
 from __future__ import annotations
@@ -10,6 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from kb.index.postings import article_sets as article_sets
+from kb.index.postings import counts as counts
+from kb.index.postings import gram_impacts as gram_impacts
+from kb.index.postings import merge as merge
+from kb.index.postings import word_impacts as word_impacts
 from kb.index.scorer import Ints, Offsets
 from kb.index.scorer import Scorer as Scorer
 from kb.index.sets import size as size

@@ -12,13 +12,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct
-
-from kb.index.blob import offsets
 
 Wide = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
-Flags = npt.NDArray[np.bool_]
 
 
 class Splice:
@@ -80,59 +76,3 @@ def _numbered(first: Wide, starts: Wide) -> Ints:
     inside = np.arange(int(lengths.sum())) - np.repeat(starts[:-1], lengths)
     begins = np.repeat(first, lengths)
     return np.where(begins < 0, -1, begins + inside).astype(np.int32)
-
-
-class Lists(Struct, frozen=True):
-    """Posting lists: rows ascend within each; `held` says something of each posting."""
-
-    ptr: Wide
-    row: Ints
-    held: npt.NDArray[Any]
-
-
-def merged(before: Lists, place: Wide, moved: Ints, added: Lists, lists: int) -> Lists:
-    """The lists of both as `lists` new ones.
-
-    `place` is the new number of each old list (-1: it holds nothing more), `moved` that of each old row
-    (-1: it is left out). `added` has the new numbers already.
-    """
-    row = moved[before.row]
-    ptr, held = before.ptr, before.held
-    gone = np.flatnonzero(row < 0)
-    if len(gone):
-        count = np.diff(ptr) - np.bincount(
-            np.searchsorted(ptr, gone, side="right") - 1, minlength=len(ptr) - 1
-        )
-        stay = row >= 0
-        ptr, row, held = offsets(count), row[stay], held[stay]
-    counts = np.zeros(lists, np.int64)
-    counts[place[place >= 0]] = np.diff(ptr)[place >= 0]
-    here = offsets(counts)
-    if not len(added.row):
-        return Lists(here, row, held)
-    number = np.repeat(np.arange(lists), np.diff(added.ptr))
-    at = _bisected(row, here[number], here[number + 1], added.row)
-    target = at + np.arange(len(at))
-    free = np.ones(len(row) + len(at), bool)
-    free[target] = False
-    return Lists(here + added.ptr, _put(row, free, added.row, target), _put(held, free, added.held, target))
-
-
-def _put(before: Any, free: Flags, added: Any, target: Wide) -> Any:
-    found = np.empty((len(free), *added.shape[1:]), added.dtype)
-    found[free] = before
-    found[target] = added
-    return found
-
-
-def _bisected(row: Ints, low: Wide, high: Wide, wanted: Ints) -> Wide:
-    """Of each wanted row its place among the ascending rows from `low` up to `high`; all at once."""
-    low, high = low.copy(), high.copy()
-    while True:
-        open_ = np.flatnonzero(low < high)
-        if not len(open_):
-            return low
-        middle = (low[open_] + high[open_]) // 2
-        less = row[middle] < wanted[open_]
-        low[open_[less]] = middle[less] + 1
-        high[open_[~less]] = middle[~less]
