@@ -49,8 +49,14 @@ def offsets(lengths: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 def save_blob(folder: Path, name: str, items: Sequence[bytes]) -> None:
     """Write byte strings for `Blob`: one file of bytes and one of offsets (`<name>_ptr`)."""
-    save(folder, f"{name}_ptr", offsets([len(item) for item in items]))
-    (folder / f"{name}.blob").write_bytes(b"".join(items))
+    save_parts(folder, name, offsets([len(item) for item in items]), [b"".join(items)])
+
+
+def save_parts(folder: Path, name: str, ptr: npt.NDArray[np.int64], parts: Sequence[Any]) -> None:
+    """The same from stretches of bytes, which hold many strings each."""
+    save(folder, f"{name}_ptr", ptr)
+    with (folder / f"{name}.blob").open("wb") as stream:
+        stream.writelines(parts)
 
 
 class Blob:

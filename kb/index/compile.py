@@ -22,11 +22,11 @@ from msgspec.structs import replace
 from kb.index import impacts, kernel
 from kb.index.blob import offsets, save, save_blob
 from kb.index.former import Former
-from kb.index.joined import Joined
+from kb.index.joined import Joined, alive_of, names_of
 from kb.index.postings import Ints, Wide
 from kb.index.sets import Bits
 from kb.index.snapshot import Card, Meta
-from kb.index.splice import Splice
+from kb.index.splice import by_name
 from kb.index.suggestions import save_suggestions
 from kb.index.vectors import Vectors
 from kb.index.words import Vocabulary, compile_vocabulary
@@ -54,7 +54,7 @@ def compile_snapshot(
     )
     _save_texts(made)
     cards = _cards(made)
-    names = _compile_facets(made.folder, cards)
+    names = _compile_facets(made)
     save_blob(made.folder, "cards", [_encode(card) for card in cards])
     meta = Meta(
         locale=locale,
@@ -62,7 +62,7 @@ def compile_snapshot(
         sections=int(made.sections[-1]),
         questions=int(made.questions[-1]),
         terms=len(made.vocabulary.names),
-        categories=names["category"],
+        categories=names["categories"],
         tags=names["tags"],
         products=names["products"],
         averages=averages,
@@ -86,7 +86,7 @@ class _Making:
         self.folder, self.tables = target / "snapshot", target / "tables"
         self.former = former = Former(before)
         self.came = new = Joined(sorted(came, key=_id))
-        self.splice = Splice(former.items("article_ids"), set(map(_id, went)), list(map(_id, new.articles)))
+        self.splice = by_name(former.items("article_ids"), set(map(_id, went)), list(map(_id, new.articles)))
         self.former_sections = former.offsets("article_sections")
         self.former_questions = former.offsets("article_questions")
         self.sections = offsets(self.splice.lengths(self.former_sections, new.section_offsets))
@@ -201,14 +201,13 @@ def _compile_forward(made: _Making) -> None:
     own, start, end = came.table("forward", 3)
     starts = former.offsets("forward_ptr")
     places = (starts[made.former_sections], offsets(own_lengths)[came.section_offsets])
-    old_terms = vocabulary.before[former.array("forward_term")]
+    old_terms = vocabulary.before.astype(np.int32)[former.array("forward_term")]
     for name, old, new in (
         ("forward_term", old_terms, vocabulary.of(came, "forward", 3, own)),
         ("forward_start", former.array("forward_start"), start),
         ("forward_end", former.array("forward_end"), end),
     ):
-        spliced = made.splice.rows(old.astype(np.int32), places[0], new.astype(np.int32), places[1])
-        save(made.folder, name, spliced)
+        save(made.folder, name, made.splice.rows(old, places[0], new.astype(np.int32), places[1]))
     lengths = made.splice.rows(np.diff(starts), made.former_sections, own_lengths, came.section_offsets)
     save(made.folder, "forward_ptr", offsets(lengths))
 
@@ -218,28 +217,16 @@ def _compile_forward(made: _Making) -> None:
 
 def _save_texts(made: _Making) -> None:
     """What is shown: articles, and their sections as passages."""
-    former, articles = made.former, made.came.articles
-    for name, items in (
-        ("articles", [each.article for each in articles]),
-        ("article_ids", list(map(_id, articles))),
+    splice, former, came = made.splice, made.former, made.came
+    every, new = np.arange(len(made.former_sections)), np.arange(len(came.articles) + 1)
+    for folder, name, items in (
+        (made.folder, "articles", [each.article for each in came.articles]),
+        (made.folder, "article_ids", list(map(_id, came.articles))),
+        (made.tables, "versions", [each.version for each in came.articles]),
     ):
-        save_blob(made.folder, name, made.splice.pick(former.items(name), items))
-    versions = made.splice.pick(former.items("versions"), [each.version for each in articles])
-    save_blob(made.tables, "versions", versions)
-    passages = [passage for each in articles for passage in each.passages]
-    starts = former.offsets("passages_ptr")
-    came = offsets([len(passage) for passage in passages])
-    data = made.splice.rows(
-        former.data("passages"),
-        starts[made.former_sections],
-        np.frombuffer(b"".join(passages), np.uint8),
-        came[made.came.section_offsets],
-    )
-    lengths = made.splice.rows(
-        np.diff(starts), made.former_sections, np.diff(came), made.came.section_offsets
-    )
-    save(made.folder, "passages_ptr", offsets(lengths))
-    (made.folder / "passages.blob").write_bytes(data.tobytes())
+        splice.save_blob(folder, name, former, every, items, new)
+    passages = [passage for each in came.articles for passage in each.passages]
+    splice.save_blob(made.folder, "passages", former, made.former_sections, passages, came.section_offsets)
 
 
 def _cards(made: _Making) -> list[Card]:
@@ -247,7 +234,7 @@ def _cards(made: _Making) -> list[Card]:
     vocabulary, articles = made.vocabulary, made.came.articles
     before = vocabulary.before.tolist()
     old = [_decode_card(card) for card in made.former.items("cards")]
-    old = [replace(card, title_terms=tuple(before[term] for term in card.title_terms)) for card in old]
+    old = [replace(card, title_terms=tuple([before[term] for term in card.title_terms])) for card in old]
     first = vocabulary.every.first[len(vocabulary.every.first) - len(articles) :]
     number = vocabulary.final[vocabulary.every.number].tolist()
     came = [
@@ -257,14 +244,22 @@ def _cards(made: _Making) -> list[Card]:
     return made.splice.pick(old, came)
 
 
-def _compile_facets(folder: Path, cards: list[Card]) -> dict[str, list[str]]:
+def _compile_facets(made: _Making) -> dict[str, list[str]]:
     """Write the values of each facet by article; return their names."""
-    names: dict[str, list[str]] = {}
-    for facet in ("category", "tags", "products"):
-        values = [(card.category,) if facet == "category" else getattr(card, facet) for card in cards]
-        names[facet] = sorted({value for some in values for value in some if value})
-        number = {value: n for n, value in enumerate(names[facet])}
-        numbers = [[number[value] for value in dict.fromkeys(some) if value] for some in values]
-        save(folder, f"{facet}_ptr", offsets([len(some) for some in numbers]))
-        save(folder, f"{facet}_values", np.array([n for some in numbers for n in some], np.int32))
+    before, names = made.former.meta(), dict[str, list[str]]()
+    for facet, plural in (("category", "categories"), ("tags", "tags"), ("products", "products")):
+        came = [_values(each.card, facet) for each in made.came.articles]
+        every = names_of(before.get(plural, []), came)
+        starts, added = made.former.offsets(f"{facet}_ptr"), offsets([len(each) for each in came])
+        old = every.before[made.former.array(f"{facet}_values")]
+        values = made.splice.rows(old, starts, every.number, added)
+        names[plural], final = alive_of(every.names, values)
+        save(made.folder, f"{facet}_ptr", offsets(made.splice.lengths(starts, added)))
+        save(made.folder, f"{facet}_values", final[values].astype(np.int32))
     return names
+
+
+def _values(card: Card, facet: str) -> tuple[str, ...]:
+    """Each once, in the order that the article names them."""
+    values = (card.category,) if facet == "category" else getattr(card, facet)
+    return tuple(value for value in dict.fromkeys(values) if value)

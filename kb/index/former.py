@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -43,6 +44,13 @@ class Former:
 
     def texts(self, name: str) -> list[str]:
         return [item.decode() for item in self.items(name)]
+
+    def meta(self) -> dict[str, Any]:
+        """Of meta.json; nothing where there is none."""
+        if self._folder is None:
+            return {}
+        found: dict[str, Any] = msgspec.json.decode((self._folder / "snapshot" / "meta.json").read_bytes())
+        return found
 
     def data(self, name: str) -> npt.NDArray[np.uint8]:
         """The bytes of all items of a blob, one after the other."""

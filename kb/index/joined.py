@@ -40,6 +40,14 @@ def names_of(before: Sequence[str], lists: Sequence[tuple[str, ...]]) -> Names:
     return Names(names, place[: len(before)], place[number], [0, *accumulate(map(len, lists))][:-1])
 
 
+def alive_of(names: list[str], numbers: Wide) -> tuple[list[str], Wide]:
+    """Those names whose number occurs, and the new number of each, -1 for the others."""
+    alive = np.zeros(len(names), bool)
+    alive[numbers] = True
+    kept = [names[number] for number in np.flatnonzero(alive).tolist()]
+    return kept, np.where(alive, np.cumsum(alive) - 1, -1)
+
+
 class Joined:
     """The vectors of some articles as one, in this order."""
 

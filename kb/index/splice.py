@@ -6,12 +6,17 @@ and most of a table is copied in a few long runs. Into an empty table everything
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from kb.index.blob import offsets, save_parts
+from kb.index.former import Former
 
 Wide = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
@@ -20,14 +25,15 @@ Ints = npt.NDArray[np.int32]
 class Splice:
     """Which articles of before and which added ones make up the new snapshot, in order."""
 
-    def __init__(self, before: Sequence[bytes], removed: set[bytes], added: Sequence[bytes]) -> None:
-        """By id; both sequences are sorted, and nothing stays that is added, too."""
-        self._old = len(before)
-        stay = [(name, number) for number, name in enumerate(before) if name not in removed]
+    def __init__(self, before: int, stay: Wide, places: Wide) -> None:
+        """`stay`: numbers of those of before that stay; `places`: before which of these each added one comes.
+
+        Both ascend.
+        """
+        self._old = before
         # a number is left out between the two, so that no run reaches from one into the other
-        come = [(name, self._old + 1 + number) for number, name in enumerate(added)]
-        self.source: Wide = np.array([number for _, number in sorted([*stay, *come])], np.int64)
-        """Of each article: its number before, or `len(before) + 1 +` its number among the added."""
+        self.source: Wide = np.insert(stay, places, before + 1 + np.arange(len(places)))
+        """Of each article: its number before, or `before + 1 +` its number among the added."""
 
     def __len__(self) -> int:
         return len(self.source)
@@ -49,16 +55,30 @@ class Splice:
         found: Wide = np.concatenate((np.diff(before), [0], np.diff(added)))[self.source]
         return found
 
-    def rows(self, before: Any, starts: Any, added: Any, added_starts: Any) -> npt.NDArray[Any]:
-        """Rows of articles, which begin at `starts` in each side's table."""
-        parts = [before[:0].astype(added.dtype) if len(added) else before[:0]]
+    def parts(self, before: Any, starts: Any, added: Any, added_starts: Any) -> list[Any]:
+        """Stretches of rows of articles, which begin at `starts` in each side's table."""
+        found, base = [], self._old + 1
         for first, end in self.runs:
-            if first < self._old:
-                parts.append(before[starts[first] : starts[end]])
+            if first < base:
+                found.append(before[starts[first] : starts[end]])
             else:
-                base = self._old + 1
-                parts.append(added[added_starts[first - base] : added_starts[end - base]])
-        return np.concatenate(parts)
+                found.append(added[added_starts[first - base] : added_starts[end - base]])
+        return found
+
+    def rows(self, before: Any, starts: Any, added: Any, added_starts: Any) -> npt.NDArray[Any]:
+        """The same as one table."""
+        empty = before[:0].astype(added.dtype) if len(added) else before[:0]
+        return np.concatenate([empty, *self.parts(before, starts, added, added_starts)])
+
+    def save_blob(
+        self, folder: Path, name: str, former: Former, starts: Any, added: Sequence[bytes], added_starts: Any
+    ) -> None:
+        """Write the byte strings `name` for `Blob`: those of before are copied without a look at each."""
+        ptr, came = former.offsets(f"{name}_ptr"), offsets([len(item) for item in added])
+        lengths = self.rows(np.diff(ptr), starts, np.diff(came), added_starts)
+        data = np.frombuffer(b"".join(added), np.uint8)
+        parts = self.parts(former.data(name), ptr[starts], data, came[added_starts])
+        save_parts(folder, name, offsets(lengths), parts)
 
     def moved(self, starts: Any, new_starts: Any, added_starts: Any) -> tuple[Ints, Ints]:
         """The new number of each row of before (-1: it goes), and of each added one."""
@@ -68,6 +88,14 @@ class Splice:
             _numbered(shift[: self._old], np.asarray(starts)),
             _numbered(shift[self._old + 1 :], np.asarray(added_starts)),
         )
+
+
+def by_name(before: Sequence[bytes], removed: set[bytes], added: Sequence[bytes]) -> Splice:
+    """Both sequences are sorted, and nothing stays that is added, too."""
+    stay = [number for number, name in enumerate(before) if name not in removed]
+    names = [before[number] for number in stay]
+    places = [bisect_left(names, name) for name in added]
+    return Splice(len(before), np.array(stay, np.int64), np.array(places, np.int64))
 
 
 def _numbered(first: Wide, starts: Wide) -> Ints:

@@ -7,6 +7,7 @@ Keys are sorted bytes, so that "starts with what was typed so far" is one range.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -15,10 +16,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kb.index.blob import Blob, load, offsets, save, save_blob
 from kb.index.former import Former
-from kb.index.splice import Splice
+from kb.index.splice import Ints, Splice
 from kb.model import Article, Kind
 from kb.text import english, japanese
 from kb.text.analyze import japanese_only
@@ -65,33 +67,41 @@ def save_suggestions(
     starts = np.searchsorted(articles, np.arange(len(former.offsets("article_sections"))))
     added = offsets([len(entries) for entries, _ in came])
     places = offsets(splice.lengths(starts, added))
-    moved, numbers = (each.tolist() for each in splice.moved(starts, places, added))
-    entries: list[Entry] = [Entry("", SuggestionKind.TITLE, 0, "")] * int(places[-1])
-    for entry, number in zip(
-        [*old, *(each for own, _ in came for each in own)], [*moved, *numbers], strict=True
-    ):
-        if number >= 0:
-            entries[number] = entry
+    moved, numbers = splice.moved(starts, places, added)
     owners = np.repeat(np.arange(len(splice)), np.diff(places)).tolist()
-    entries = [Entry(e.text, e.kind, owner, e.anchor) for e, owner in zip(entries, owners, strict=True)]
-    before = zip(
-        former.items("suggest_keys"),
-        former.array("suggest_entry").tolist(),
-        former.array("suggest_place").tolist(),
-        strict=True,
-    )
-    keys = [(key, moved[entry], place) for key, entry, place in before if moved[entry] >= 0]
-    keys += [
-        (key, numbers[start + entry], place)
+    entries: list[Entry] = splice.rows(
+        np.array(old, object), starts, np.array([each for own, _ in came for each in own], object), added
+    ).tolist()
+    entries = [
+        entry if entry.article == owner else replace(entry, article=owner)
+        for entry, owner in zip(entries, owners, strict=True)
+    ]
+    keys = [
+        (key, int(numbers[start + entry]), place)
         for (_, own), start in zip(came, added.tolist(), strict=False)
         for key, entry, place in own
     ]
-    keys.sort()
-    save_blob(folder, "suggest_keys", [key for key, _, _ in keys])
-    save(folder, "suggest_entry", np.array([number for _, number, _ in keys], np.int32))
-    save(folder, "suggest_place", np.array([place for _, _, place in keys], np.int32))
+    _save_keys(folder, former, moved, sorted(keys))
     save(folder, "suggest_weight", np.array([_weight(entry) for entry in entries], np.float32))
     save_blob(folder, "suggest_entries", [msgspec.msgpack.encode(entry) for entry in entries])
+
+
+def _save_keys(folder: Path, former: Former, moved: Ints, came: Sequence[tuple[bytes, int, int]]) -> None:
+    """Sorted by key, then by entry, as the old ones are and stay, whatever new number (`moved`) an entry has."""
+    before, numbers = former.items("suggest_keys"), moved[former.array("suggest_entry")]
+    stay = np.flatnonzero(numbers >= 0)
+    places = []
+    for key, number, _ in came:
+        first, end = bisect_left(before, key), bisect_right(before, key)
+        later = np.flatnonzero(numbers[first:end] > number)
+        places.append(first + int(later[0]) if len(later) else end)
+    splice = Splice(len(before), stay, np.searchsorted(stay, places))
+    every, new = np.arange(len(before) + 1), np.arange(len(came) + 1)
+    splice.save_blob(folder, "suggest_keys", former, every, [key for key, _, _ in came], new)
+    entry = np.array([number for _, number, _ in came], np.int32)
+    place = np.array([place for _, _, place in came], np.int32)
+    save(folder, "suggest_entry", splice.rows(numbers, every, entry, new))
+    save(folder, "suggest_place", splice.rows(former.array("suggest_place"), every, place, new))
 
 
 def _weight(entry: Entry) -> float:

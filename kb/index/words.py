@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from kb.index.blob import offsets, save, save_blob
 from kb.index.former import Former
-from kb.index.joined import Joined, Names, Wide, names_of
+from kb.index.joined import Joined, Names, Wide, alive_of, names_of
 from kb.index.vectors import Vectors
 from kb.text.kana import to_hiragana
 
@@ -59,10 +59,10 @@ def compile_vocabulary(
     forms = names_of(former.texts("forms"), [each.forms for each in articles])
     term, form, count = _written(former, delta, every, forms)
     # every term of an article is written somewhere in it
-    names, final = _alive(every.names, term)
+    names, final = alive_of(every.names, term)
     vocabulary = Vocabulary(names, final[every.before], every, final)
     other = form >= 0
-    written, form_final = _alive(forms.names, form[other])
+    written, form_final = alive_of(forms.names, form[other])
     term, form[other] = final[term], form_final[form[other]]
     save_blob(folder, "terms", [each.encode() for each in names])
     save_blob(tables, "forms", [each.encode() for each in written])
@@ -83,14 +83,6 @@ def _counted(keys: Sequence[Wide], counts: Sequence[Wide]) -> tuple[Wide, Wide]:
     key, which = np.unique(np.concatenate(keys), return_inverse=True)
     count = np.bincount(which, np.concatenate(counts), len(key)).astype(np.int64)
     return key[count > 0], count[count > 0]
-
-
-def _alive(names: list[str], numbers: Wide) -> tuple[list[str], Wide]:
-    """Those names whose number occurs, and the new number of each, -1 for the others."""
-    alive = np.zeros(len(names), bool)
-    alive[numbers] = True
-    kept = [names[number] for number in np.flatnonzero(alive).tolist()]
-    return kept, np.where(alive, np.cumsum(alive) - 1, -1)
 
 
 # ---------------------------------------------------------------- forms
@@ -188,7 +180,7 @@ def _compile_lexicon(
     term = delta.joined.named(vocabulary.every, "read_as", 2, own_term)
     keys = [old * wide + vocabulary.every.before[former.array("lexicon_terms")], reading * wide + term]
     key, count = _counted(keys, [former.array("lexicon_count"), sign])
-    names, final = _alive(every.names, key // max(wide, 1))
+    names, final = alive_of(every.names, key // max(wide, 1))
     save_blob(folder, "lexicon", [name.encode() for name in names])
     counts: npt.NDArray[np.int64] = np.bincount(final[key // max(wide, 1)], minlength=len(names))
     save(folder, "lexicon_terms_ptr", offsets(counts))
