@@ -11,10 +11,11 @@ import pytest
 from trees import PIXEL, SHOP, SITE, folders, found, index, live, write
 
 from kb.errors import IndexMismatch
-from kb.index import blob, schema
+from kb.index import blob, schema, sums
 from kb.index.generation import live_folder, read_manifest
 from kb.index.layout import generation_folder, index_root, locale_folder, manifest_file
 from kb.index.live import LiveIndex
+from kb.index.saver import saving
 from kb.model import Audience
 
 PUBLIC, AGENT = Audience.PUBLIC, Audience.AGENT
@@ -169,7 +170,10 @@ def test_an_array_is_read_as_it_was_written_and_cannot_be_changed(
     tmp_path: Path, kind: type[np.generic], length: int
 ) -> None:
     array = np.arange(length).astype(kind)
-    blob.save(tmp_path, "numbers", array)
+    with saving(tmp_path) as (made,):
+        made.save("numbers", array)
+    file = tmp_path / "numbers.npy"
+    assert sums.sum_of(file, file.stat()) == sums.checksum(file)
     read = blob.load(tmp_path, "numbers")
     assert read.dtype == array.dtype
     assert np.array_equal(read, array)
@@ -192,10 +196,11 @@ def test_what_is_no_array_of_ours_is_refused(tmp_path: Path, content: bytes) -> 
 
 
 def test_an_array_of_two_dimensions_or_cut_short_is_refused(tmp_path: Path) -> None:
-    blob.save(tmp_path, "table", np.zeros((2, 2)))
+    with saving(tmp_path) as (made,):
+        made.save("table", np.zeros((2, 2)))
+        made.save("row", np.zeros(100))
     with pytest.raises(ValueError, match="is not an array of one dimension"):
         blob.load(tmp_path, "table")
-    blob.save(tmp_path, "row", np.zeros(100))
     (tmp_path / "row.npy").write_bytes((tmp_path / "row.npy").read_bytes()[:-1])
     with pytest.raises(ValueError, match="buffer is smaller"):
         blob.load(tmp_path, "row")

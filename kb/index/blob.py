@@ -1,11 +1,11 @@
-"""Arrays and byte strings in files that all workers map: the building blocks of the snapshot."""
+"""Arrays and byte strings in files that all workers map: what snapshots are made of. `saver` writes them."""
 
 from __future__ import annotations
 
 import mmap
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,6 @@ _HEADER = re.compile(
     re.S,
 )
 """https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html"""
-
-
-def save(folder: Path, name: str, array: npt.NDArray[Any]) -> None:
-    np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
 
 def load(folder: Path, name: str) -> Any:
@@ -45,18 +41,6 @@ def load(folder: Path, name: str) -> Any:
 def offsets(lengths: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Where each of a row of items begins, and the end of the last."""
     return np.concatenate(([0], np.cumsum(np.asarray(lengths, np.int64)))).astype(np.int64)
-
-
-def save_blob(folder: Path, name: str, items: Sequence[bytes]) -> None:
-    """Write byte strings for `Blob`: one file of bytes and one of offsets (`<name>_ptr`)."""
-    save_parts(folder, name, offsets([len(item) for item in items]), [b"".join(items)])
-
-
-def save_parts(folder: Path, name: str, ptr: npt.NDArray[np.int64], parts: Sequence[Any]) -> None:
-    """The same from stretches of bytes, which hold many strings each."""
-    save(folder, f"{name}_ptr", ptr)
-    with (folder / f"{name}.blob").open("wb") as stream:
-        stream.writelines(parts)
 
 
 class Blob:

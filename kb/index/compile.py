@@ -20,10 +20,11 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from kb.index import impacts, kernel
-from kb.index.blob import offsets, save, save_blob
+from kb.index.blob import offsets
 from kb.index.former import Former
 from kb.index.joined import Joined, alive_of, names_of
 from kb.index.postings import Ints, Wide
+from kb.index.saver import Saver, saving
 from kb.index.sets import Bits
 from kb.index.snapshot import Card, Meta
 from kb.index.splice import by_name
@@ -42,20 +43,22 @@ def compile_snapshot(
 
     `before`: the folder of the same in the generation before. Returns the meta.
     """
-    made = _Making(target, before, went, came)
-    for folder in (made.folder, made.tables):
-        folder.mkdir(parents=True, mode=0o700)
-    made.vocabulary = compile_vocabulary(made.folder, made.tables, made.former, went, made.came.articles)
+    made = _Making(before, went, came)
+    with saving(target / "snapshot", target / "tables") as (made.folder, made.tables):
+        return _compile(made, locale, went)
+
+
+def _compile(made: _Making, locale: str, went: Sequence[Vectors]) -> Meta:
+    folder, came = made.folder, made.came.articles
+    made.vocabulary = compile_vocabulary(folder, made.tables, made.former, went, came)
     averages = _compile_words(made)
     _compile_grams(made)
     _compile_forward(made)
-    save_suggestions(
-        made.folder, made.former, made.splice, [(each.entries, each.keys) for each in made.came.articles]
-    )
+    save_suggestions(folder, made.former, made.splice, [(each.entries, each.keys) for each in came])
     _save_texts(made)
-    cards = _cards(made)
     names = _compile_facets(made)
-    save_blob(made.folder, "cards", [_encode(card) for card in cards])
+    cards = _cards(made)
+    folder.save_blob("cards", [_encode(card) for card in cards])
     meta = Meta(
         locale=locale,
         articles=len(cards),
@@ -67,7 +70,7 @@ def compile_snapshot(
         products=names["products"],
         averages=averages,
     )
-    (made.folder / "meta.json").write_bytes(msgspec.json.encode(meta))
+    folder.put("meta.json", [msgspec.json.encode(meta)])
     return meta
 
 
@@ -78,12 +81,11 @@ def _id(article: Vectors) -> bytes:
 class _Making:
     """What the steps share. Numbers of sections and lines are offsets by article."""
 
+    folder: Saver
+    tables: Saver
     vocabulary: Vocabulary
 
-    def __init__(
-        self, target: Path, before: Path | None, went: Sequence[Vectors], came: Sequence[Vectors]
-    ) -> None:
-        self.folder, self.tables = target / "snapshot", target / "tables"
+    def __init__(self, before: Path | None, went: Sequence[Vectors], came: Sequence[Vectors]) -> None:
         self.former = former = Former(before)
         self.came = new = Joined(sorted(came, key=_id))
         self.splice = by_name(former.items("article_ids"), set(map(_id, went)), list(map(_id, new.articles)))
@@ -140,7 +142,7 @@ def _compile_words(made: _Making) -> dict[str, float]:
     )
     found = impacts.word_impacts(words, lengths.astype(np.int64), asked.astype(np.int64))
     for name, array in (("words_tf", tf), ("lengths", lengths), ("asked_lengths", asked)):
-        save(made.tables, name, array.ravel())
+        made.tables.save(name, array.ravel())
     for name, array in (
         ("article_sections", made.sections),
         ("article_questions", made.questions),
@@ -150,10 +152,10 @@ def _compile_words(made: _Making) -> dict[str, float]:
         ("idf", found.idf),
         ("df", found.df),
     ):
-        save(made.folder, name, array)
+        made.folder.save(name, array)
     place, sets = frequent_sets(ptr, row, made.owners(), len(made.splice))
-    save(made.folder, "frequent", place)
-    save(made.folder, "frequent_articles", sets)
+    made.folder.save("frequent", place)
+    made.folder.save("frequent_articles", sets)
     return found.averages
 
 
@@ -186,12 +188,12 @@ def _compile_grams(made: _Making) -> None:
     alive = np.diff(ptr) > 0
     found = impacts.Grams(codes[alive], (np.append(ptr[:-1][alive], ptr[-1]), row, tf))
     lengths = made.by_section("gram_lengths", 3, impacts.gram_lengths(made.came))
-    save(made.tables, "grams_tf", tf)
-    save(made.tables, "gram_lengths", lengths.ravel())
-    save(made.folder, "gram_codes", found.codes)
-    save(made.folder, "grams_ptr", found.lists[0])
-    save(made.folder, "grams_row", row)
-    save(made.folder, "grams_impact", impacts.gram_impacts(found, lengths))
+    made.tables.save("grams_tf", tf)
+    made.tables.save("gram_lengths", lengths.ravel())
+    made.folder.save("gram_codes", found.codes)
+    made.folder.save("grams_ptr", found.lists[0])
+    made.folder.save("grams_row", row)
+    made.folder.save("grams_impact", impacts.gram_impacts(found, lengths))
 
 
 def _compile_forward(made: _Making) -> None:
@@ -207,9 +209,9 @@ def _compile_forward(made: _Making) -> None:
         ("forward_start", former.array("forward_start"), start),
         ("forward_end", former.array("forward_end"), end),
     ):
-        save(made.folder, name, made.splice.rows(old, places[0], new.astype(np.int32), places[1]))
+        made.folder.save(name, made.splice.rows(old, places[0], new.astype(np.int32), places[1]))
     lengths = made.splice.rows(np.diff(starts), made.former_sections, own_lengths, came.section_offsets)
-    save(made.folder, "forward_ptr", offsets(lengths))
+    made.folder.save("forward_ptr", offsets(lengths))
 
 
 # ---------------------------------------------------------------- the rest
@@ -254,8 +256,8 @@ def _compile_facets(made: _Making) -> dict[str, list[str]]:
         old = every.before[made.former.array(f"{facet}_values")]
         values = made.splice.rows(old, starts, every.number, added)
         names[plural], final = alive_of(every.names, values)
-        save(made.folder, f"{facet}_ptr", offsets(made.splice.lengths(starts, added)))
-        save(made.folder, f"{facet}_values", final[values].astype(np.int32))
+        made.folder.save(f"{facet}_ptr", offsets(made.splice.lengths(starts, added)))
+        made.folder.save(f"{facet}_values", final[values].astype(np.int32))
     return names
 
 

@@ -20,11 +20,8 @@ An index folder is trusted code (Whoosh pickles its table of contents), so all f
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -37,6 +34,7 @@ from kb.index.layout import POINTER, index_root, locale_folder, manifest_file, m
 from kb.index.schema import fingerprint
 from kb.index.snapshot import Snapshot
 from kb.index.state import read_state
+from kb.index.sums import FileSum, sums_of
 from kb.model import Article, Audience
 from kb.text.normalize import fold
 from kb.text.synonyms import Synonyms
@@ -47,11 +45,6 @@ _FOLDER = re.compile(r"[0-9a-f]+-[0-9a-f]+(~\d+)?")
 
 UNSERVED = ("whoosh", "tables")
 """Folders that only builders read."""
-
-
-class FileSum(Struct, frozen=True, array_like=True):
-    size: int
-    sha256: str
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -77,20 +70,6 @@ class MediaFile(Struct, frozen=True):
 # ---------------------------------------------------------------- check
 
 
-_READ = 1 << 22
-"""Bytes read at once: after each, a thread of a busy worker waits its turn again."""
-
-
-def checksum(file: Path) -> FileSum:
-    """Size and SHA-256 of a file's contents."""
-    digest, size = hashlib.sha256(), 0
-    with file.open("rb", buffering=0) as stream:
-        while part := stream.read(_READ):
-            digest.update(part)
-            size += len(part)
-    return FileSum(size, digest.hexdigest())
-
-
 def self_sum(manifest: Manifest) -> str:
     """What `manifest.sha256` should be."""
     bare = msgspec.structs.replace(manifest, sha256="")
@@ -110,38 +89,6 @@ def read_manifest(var: Path, folder: str) -> Manifest:
     if manifest.sha256 != self_sum(manifest):
         raise IndexDamaged(file, "the manifest does not match its own checksum")
     return manifest
-
-
-_sound: dict[tuple[int, int], tuple[int, FileSum]] = {}
-_sound_lock = threading.Lock()
-_MOST_SOUND = 8192
-
-
-def sum_of(file: Path, status: os.stat_result) -> FileSum:
-    """Size and SHA-256 of a file, remembered by this process while the file stays the same.
-
-    Generations share files by hard link, and a file of a generation never changes. What changed all the same
-    has another time; and another process, a builder above all, reads everything for itself. Raises OSError.
-    """
-    inode, changed = (status.st_dev, status.st_ino), status.st_mtime_ns
-    known = _sound.get(inode)
-    if known is not None and (known[0], known[1].size) == (changed, status.st_size):
-        return known[1]
-    found = checksum(file)
-    with _sound_lock:
-        _sound[inode] = changed, found
-        while len(_sound) > _MOST_SOUND:
-            del _sound[next(iter(_sound))]
-    return found
-
-
-def sums_of(files: Sequence[Path]) -> list[FileSum]:
-    """`sum_of` each, one that has several names once. Raises OSError."""
-    found = {(status.st_dev, status.st_ino): (file, status) for file in files for status in [file.stat()]}
-    # hashing leaves other threads alone, so two are twice as fast
-    with ThreadPoolExecutor(2) as pool:
-        sums = dict(zip(found, pool.map(lambda each: sum_of(*each), found.values()), strict=True))
-    return [sums[status.st_dev, status.st_ino] for status in map(Path.stat, files)]
 
 
 def verify(var: Path, manifest: Manifest, durable: bool) -> None:

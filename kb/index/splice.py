@@ -9,14 +9,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kb.index.blob import offsets, save_parts
+from kb.index.blob import offsets
 from kb.index.former import Former
+from kb.index.saver import Saver
 
 Wide = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
@@ -71,14 +71,14 @@ class Splice:
         return np.concatenate([empty, *self.parts(before, starts, added, added_starts)])
 
     def save_blob(
-        self, folder: Path, name: str, former: Former, starts: Any, added: Sequence[bytes], added_starts: Any
+        self, folder: Saver, name: str, former: Former, starts: Any, added: Sequence[bytes], added_starts: Any
     ) -> None:
         """Write the byte strings `name` for `Blob`: those of before are copied without a look at each."""
         ptr, came = former.offsets(f"{name}_ptr"), offsets([len(item) for item in added])
         lengths = self.rows(np.diff(ptr), starts, np.diff(came), added_starts)
         data = np.frombuffer(b"".join(added), np.uint8)
         parts = self.parts(former.data(name), ptr[starts], data, came[added_starts])
-        save_parts(folder, name, offsets(lengths), parts)
+        folder.save_parts(name, offsets(lengths), parts)
 
     def moved(self, starts: Any, new_starts: Any, added_starts: Any) -> tuple[Ints, Ints]:
         """The new number of each row of before (-1: it goes), and of each added one."""

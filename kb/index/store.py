@@ -29,6 +29,7 @@ from kb.index import kept, layout
 from kb.index.generation import Manifest
 from kb.index.schema import fingerprint
 from kb.index.state import Media, MediaEntry, read_state
+from kb.index.sums import checksum, sums_of
 from kb.model import Audience
 
 SYNC_THREADS = 8
@@ -132,9 +133,7 @@ def seal(var: Path, folder: str, name: str, commit: str) -> None:
     files = sorted(path for place in places for path in place.rglob("*") if path.is_file())
     with ThreadPoolExecutor(SYNC_THREADS) as pool:
         synced = [pool.submit(_sync, path) for path in files]
-        sums = dict(
-            zip([str(file.relative_to(root)) for file in files], generations.sums_of(files), strict=True)
-        )
+        sums = dict(zip([str(file.relative_to(root)) for file in files], sums_of(files), strict=True))
         for each in synced:
             each.result()
     manifest = Manifest(
@@ -221,7 +220,7 @@ def store_media(root: Path, audiences: Mapping[str, Audience], var: Path) -> Med
     entries: Media = {}
     for path, audience in audiences.items():
         try:
-            found = generations.checksum(root / path)
+            found = checksum(root / path)
         except OSError:
             continue  # gone since the tree was read: `kb check` names it, the page shows its alt text
         stored = store / found.sha256
@@ -238,7 +237,7 @@ def _copy(source: Path, store: Path) -> str:
     beside = store / "new"
     shutil.copyfile(source, beside)
     _sync(beside)
-    digest = generations.checksum(beside).sha256
+    digest = checksum(beside).sha256
     beside.replace(store / digest)
     return digest
 

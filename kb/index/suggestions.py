@@ -18,8 +18,9 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kb.index.blob import Blob, load, offsets, save, save_blob
+from kb.index.blob import Blob, load, offsets
 from kb.index.former import Former
+from kb.index.saver import Saver
 from kb.index.splice import Ints, Splice
 from kb.model import Article, Kind
 from kb.text import english, japanese
@@ -59,7 +60,7 @@ def entries_of(article: Article) -> Iterator[Entry]:
 
 
 def save_suggestions(
-    folder: Path, former: Former, splice: Splice, came: Sequence[tuple[tuple[Entry, ...], Keys]]
+    folder: Saver, former: Former, splice: Splice, came: Sequence[tuple[tuple[Entry, ...], Keys]]
 ) -> None:
     """Write the table; `came`: entries and keys of each article that is added."""
     old = [_decode(item) for item in former.items("suggest_entries")]
@@ -82,12 +83,12 @@ def save_suggestions(
         for key, entry, place in own
     ]
     _save_keys(folder, former, moved, sorted(keys))
-    save(folder, "suggest_weight", np.array([_weight(entry) for entry in entries], np.float32))
-    save_blob(folder, "suggest_entries", [msgspec.msgpack.encode(entry) for entry in entries])
+    folder.save("suggest_weight", np.array([_weight(entry) for entry in entries], np.float32))
+    folder.save_blob("suggest_entries", [msgspec.msgpack.encode(entry) for entry in entries])
 
 
-def _save_keys(folder: Path, former: Former, moved: Ints, came: Sequence[tuple[bytes, int, int]]) -> None:
-    """Sorted by key, then by entry, as the old ones are and stay, whatever new number (`moved`) an entry has."""
+def _save_keys(folder: Saver, former: Former, moved: Ints, came: Sequence[tuple[bytes, int, int]]) -> None:
+    """Sorted by key, then by entry: so are the old ones, and stay so with the new numbers (`moved`)."""
     before, numbers = former.items("suggest_keys"), moved[former.array("suggest_entry")]
     stay = np.flatnonzero(numbers >= 0)
     places = []
@@ -100,8 +101,8 @@ def _save_keys(folder: Path, former: Former, moved: Ints, came: Sequence[tuple[b
     splice.save_blob(folder, "suggest_keys", former, every, [key for key, _, _ in came], new)
     entry = np.array([number for _, number, _ in came], np.int32)
     place = np.array([place for _, _, place in came], np.int32)
-    save(folder, "suggest_entry", splice.rows(numbers, every, entry, new))
-    save(folder, "suggest_place", splice.rows(former.array("suggest_place"), every, place, new))
+    folder.save("suggest_entry", splice.rows(numbers, every, entry, new))
+    folder.save("suggest_place", splice.rows(former.array("suggest_place"), every, place, new))
 
 
 def _weight(entry: Entry) -> float:

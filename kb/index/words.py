@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from kb.index.blob import offsets, save, save_blob
+from kb.index.blob import offsets
 from kb.index.former import Former
 from kb.index.joined import Joined, Names, Wide, alive_of, names_of
+from kb.index.saver import Saver
 from kb.index.vectors import Vectors
 from kb.text.kana import to_hiragana
 
@@ -50,7 +50,7 @@ class _Delta(Struct, frozen=True):
 
 
 def compile_vocabulary(
-    folder: Path, tables: Path, former: Former, went: Sequence[Vectors], came: Sequence[Vectors]
+    folder: Saver, tables: Saver, former: Former, went: Sequence[Vectors], came: Sequence[Vectors]
 ) -> Vocabulary:
     """Write terms, forms and readings."""
     articles = [*went, *came]
@@ -64,10 +64,10 @@ def compile_vocabulary(
     other = form >= 0
     written, form_final = alive_of(forms.names, form[other])
     term, form[other] = final[term], form_final[form[other]]
-    save_blob(folder, "terms", [each.encode() for each in names])
-    save_blob(tables, "forms", [each.encode() for each in written])
+    folder.save_blob("terms", [each.encode() for each in names])
+    tables.save_blob("forms", [each.encode() for each in written])
     for name, array in (("term", term), ("form", form), ("count", count)):
-        save(tables, f"written_{name}", array.astype(np.int32))
+        tables.save(f"written_{name}", array.astype(np.int32))
     touched = np.zeros(len(every.names), bool)
     touched[every.number] = True
     again = np.unique(final[np.flatnonzero(touched & (final >= 0))])
@@ -118,7 +118,7 @@ def _written(former: Former, delta: _Delta, every: Names, forms: Names) -> tuple
 
 
 def _save_surfaces(
-    folder: Path, former: Former, vocabulary: Vocabulary, pairs: _Written, again: Wide
+    folder: Saver, former: Former, vocabulary: Vocabulary, pairs: _Written, again: Wide
 ) -> None:
     """The form that stands for each term, chosen anew where something changed."""
     surfaces = [b""] * len(vocabulary.names)
@@ -130,10 +130,10 @@ def _save_surfaces(
     for number, start, stop in zip(again.tolist(), first, end, strict=True):
         found = [(pairs.text(place), int(pairs.count[place])) for place in range(start, stop)]
         surfaces[number] = _surface(vocabulary.names[number], found).encode()
-    save_blob(folder, "surfaces", surfaces)
+    folder.save_blob("surfaces", surfaces)
 
 
-def _save_spellings(folder: Path, pairs: _Written) -> None:
+def _save_spellings(folder: Saver, pairs: _Written) -> None:
     """Every word in Latin script as it is written, with its term: what typos are compared with."""
     spelled: dict[str, int] = {}
     forms = [form if form.isascii() else "" for form in pairs.forms]
@@ -144,8 +144,8 @@ def _save_spellings(folder: Path, pairs: _Written) -> None:
             latin = text.lower() if text.isalpha() else _JOINTS.sub("", text).lower()
             if latin.isalpha():
                 spelled[latin] = number
-    save_blob(folder, "spellings", [latin.encode() for latin in sorted(spelled)])
-    save(folder, "spelling_terms", np.array([spelled[latin] for latin in sorted(spelled)], np.int32))
+    folder.save_blob("spellings", [latin.encode() for latin in sorted(spelled)])
+    folder.save("spelling_terms", np.array([spelled[latin] for latin in sorted(spelled)], np.int32))
 
 
 _JOINTS = re.compile(r"[-_.+/&']")
@@ -169,7 +169,7 @@ def _often(form: tuple[str, int]) -> tuple[int, str]:
 
 
 def _compile_lexicon(
-    folder: Path, tables: Path, former: Former, delta: _Delta, vocabulary: Vocabulary
+    folder: Saver, tables: Saver, former: Former, delta: _Delta, vocabulary: Vocabulary
 ) -> None:
     """Which terms a kana spelling may stand for: かいやく → 解約. Counted is in how many articles."""
     readings = [each.readings for each in delta.joined.articles]
@@ -181,8 +181,8 @@ def _compile_lexicon(
     keys = [old * wide + vocabulary.every.before[former.array("lexicon_terms")], reading * wide + term]
     key, count = _counted(keys, [former.array("lexicon_count"), sign])
     names, final = alive_of(every.names, key // max(wide, 1))
-    save_blob(folder, "lexicon", [name.encode() for name in names])
+    folder.save_blob("lexicon", [name.encode() for name in names])
     counts: npt.NDArray[np.int64] = np.bincount(final[key // max(wide, 1)], minlength=len(names))
-    save(folder, "lexicon_terms_ptr", offsets(counts))
-    save(folder, "lexicon_terms", vocabulary.final[key % max(wide, 1)].astype(np.int32))
-    save(tables, "lexicon_count", count.astype(np.int32))
+    folder.save("lexicon_terms_ptr", offsets(counts))
+    folder.save("lexicon_terms", vocabulary.final[key % max(wide, 1)].astype(np.int32))
+    tables.save("lexicon_count", count.astype(np.int32))

@@ -24,8 +24,9 @@ from kb.content.pointing import place_of
 from kb.errors import BadParameter, IndexDamaged
 from kb.evaluate import GOLDEN_RANK, Judged, Rank, golden, ranks
 from kb.explain import Explanation, Part, explain
-from kb.index.generation import FileSum, Generation
+from kb.index.generation import Generation
 from kb.index.snapshot import Card, Snapshot
+from kb.index.sums import FileSum
 from kb.model import Audience, Finding, Tree
 from kb.plan import keep
 from kb.publish.status import Golden

@@ -9,9 +9,10 @@ from conftest import Indexed, MakeIndex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.index.blob import Blob, load, offsets, save, save_blob
+from kb.index.blob import Blob, load, offsets
 from kb.index.impacts import bm25, quantised
 from kb.index.records import field_tokens, records_of
+from kb.index.saver import saving
 from kb.index.schema import FIELDS
 from kb.index.snapshot import Snapshot
 from kb.model import Audience
@@ -25,11 +26,12 @@ def test_a_blob_gives_back_what_was_saved_and_finds_it_when_sorted(
     tmp_path_factory: pytest.TempPathFactory, items: list[bytes], wanted: bytes
 ) -> None:
     folder = tmp_path_factory.mktemp("blob")
-    save_blob(folder, "plain", items)
+    with saving(folder) as (made,):
+        made.save_blob("plain", items)
+        made.save_blob("sorted", sorted(set(items)))
     plain = Blob(folder, "plain")
     assert [plain[number] for number in range(len(plain))] == list(plain) == items
     ordered = sorted(set(items))
-    save_blob(folder, "sorted", ordered)
     blob = Blob(folder, "sorted")
     assert [blob.find(item) for item in ordered] == list(range(len(ordered)))
     assert blob.find(wanted) == (ordered.index(wanted) if wanted in ordered else -1)
@@ -37,7 +39,8 @@ def test_a_blob_gives_back_what_was_saved_and_finds_it_when_sorted(
 
 
 def test_arrays_are_mapped_read_only(tmp_path: Path) -> None:
-    save(tmp_path, "numbers", offsets([2, 0, 3]))
+    with saving(tmp_path) as (made,):
+        made.save("numbers", offsets([2, 0, 3]))
     array = load(tmp_path, "numbers")
     assert array.tolist() == [0, 2, 2, 5]
     with pytest.raises(ValueError, match="read-only"):
