@@ -37,6 +37,7 @@ from kb.index.layout import COMPILED, locale_folder
 from kb.index.locales import Work, cut, fill, write_locale
 from kb.index.snapshot import Snapshot
 from kb.index.state import Media, SiteState, write_state
+from kb.index.vectors import vectors_of
 from kb.model import Article, Audience, Past, Tree
 from kb.processes import pool
 from kb.text.analyze import analyze
@@ -294,6 +295,14 @@ def articles_of(generation: Generation | None) -> Callable[[str, str], Article |
         return article if article is not None and article.digest == digest else None
 
     return find
+
+
+def get_ready(var: Path, live: Generation) -> None:
+    """Load what a build needs, in a process that others are forked from: the dictionary above all."""
+    article = next(live.articles(), None)
+    if article is not None:
+        vectors_of(article)
+        durable.read_vectors(locale_folder(var, live.folder, article.audience, article.locale) / "whoosh", [])
 
 
 # ---------------------------------------------------------------- write

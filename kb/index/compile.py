@@ -50,12 +50,13 @@ def compile_snapshot(
 
 def _compile(made: _Making, locale: str, went: Sequence[Vectors]) -> Meta:
     folder, came = made.folder, made.came.articles
+    # what is largest first: it is written beside the rest
+    _save_texts(made)
+    _compile_grams(made)
     made.vocabulary = compile_vocabulary(folder, made.tables, made.former, went, came)
     averages = _compile_words(made)
-    _compile_grams(made)
     _compile_forward(made)
     save_suggestions(folder, made.former, made.splice, [(each.entries, each.keys) for each in came])
-    _save_texts(made)
     names = _compile_facets(made)
     cards = _cards(made)
     folder.save_blob("cards", [_encode(card) for card in cards])

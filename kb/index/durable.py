@@ -12,6 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import whoosh.codec.whoosh3  # Whoosh would import these two while somebody waits
+import whoosh.writing  # noqa: F401
 from whoosh import columns, fields, formats, scoring
 from whoosh import index as whoosh_index
 from whoosh.reading import SegmentReader

@@ -232,8 +232,8 @@ def _same_query(text: str) -> str:
     return " ".join(fold(text).text.split())
 
 
-def open_live(var: Path) -> Generation:
-    """The live generation, opened. Raises IndexMissing, IndexDamaged, IndexMismatch.
+def open_live(var: Path, durable: bool = False) -> Generation:
+    """The live generation, opened; `durable` as there. Raises IndexMissing, IndexDamaged, IndexMismatch.
 
     A builder may remove a folder between our reading its name and opening it; then the pointer names
     another by now, and that is opened.
@@ -241,7 +241,7 @@ def open_live(var: Path) -> Generation:
     folder = live_folder(var)
     while True:
         try:
-            return Generation(var, folder)
+            return Generation(var, folder, durable)
         except IndexDamaged:
             named = live_folder(var)
             if named == folder:

@@ -24,6 +24,7 @@ from kb.publish import status as statuses
 
 if TYPE_CHECKING:
     from kb.publish.orders import Order
+    from kb.publish.publish import Ready
 
 LOG_BYTES = 1_000_000
 
@@ -63,13 +64,16 @@ def log(var: Path) -> IO[bytes]:
 
 
 def publish(
-    order: Order, var: Path, waiting: ExitStack | None = None, ended: Callable[[], None] | None = None
-) -> None:
+    order: Order, var: Path, waiting: ExitStack | None = None, ended: Callable[[], None] | None = None,
+    ready: Ready | None = None,
+) -> None:  # fmt: skip
     """Do it in this process, and print what came of it. `waiting` is left when it begins, `ended` called
     when the next may begin."""
     from kb.publish import publish as publishing  # the indexer: a second of importing
 
-    status = publishing.publish(order, var, began=waiting.close if waiting else None, ended=ended)
+    status = publishing.publish(
+        order, var, began=waiting.close if waiting else None, ended=ended, ready=ready or publishing.Ready()
+    )
     os.write(1, msgspec.json.encode(status) + b"\n")
 
 

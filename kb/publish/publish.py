@@ -24,15 +24,16 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kb import indexer
 from kb.content.check import check
 from kb.content.findings import blocks
-from kb.content.tree import read_tree
+from kb.content.tree import Known, read_tree
 from kb.errors import IndexDamaged, IndexLocked, IndexMismatch, IndexMissing, KbError
 from kb.index import kept
-from kb.index.generation import Generation, open_live
+from kb.index.generation import Generation, live_folder, open_live, read_manifest
 from kb.model import Finding, Past, Severity, Tree
 from kb.publish import earlier, gate, reading, translations
 from kb.publish import status as statuses
@@ -55,14 +56,32 @@ class Blocked(KbError):
         self.findings = findings
 
 
+class Ready(Struct, frozen=True):
+    """The live generation and its articles by path and digest: what a publish begins with."""
+
+    live: Generation | None = None
+    known: Known = indexer.articles_of(None)
+
+
+def get_ready(var: Path) -> Ready:
+    """Do beforehand what a publish in a process forked from this one would begin with."""
+    gate.get_ready(statuses.folder(var) / RANKS)
+    ready = _ready(var, Ready(), durable=True)
+    if ready.live:
+        indexer.get_ready(var, ready.live)
+    return ready
+
+
 class _Run:
     """The publish under way; its status is on disk before each step, so a killed one tells its step.
 
     `after`: what may be done when the next one has its turn.
     """
 
-    def __init__(self, var: Path, order: Order, number: int, progress: indexer.Progress | None) -> None:
-        self.var, self.order, self.progress = var, order, progress
+    def __init__(
+        self, var: Path, order: Order, number: int, progress: indexer.Progress | None, ready: Ready
+    ) -> None:
+        self.var, self.order, self.progress, self.ready = var, order, progress, ready
         self.after: list[Callable[[], None]] = []
         self.its_turn = True
         now = time.time()
@@ -88,18 +107,20 @@ def publish(
     progress: indexer.Progress | None = None,
     began: Callable[[], None] | None = None,
     ended: Callable[[], None] | None = None,
+    ready: Ready = Ready(),  # noqa: B008 - nothing can be changed in it
 ) -> Status:
     """Publish, and tell what came of it; every failure is in the status, and the live index is what it was.
 
     `began` is called when no other publish is under way any more, before anything is fetched, `ended` when
-    the next may begin. Raises IndexNotWritable when not even the state folder can be made.
+    the next may begin. `ready` spares some work if it still is the live generation. Raises IndexNotWritable
+    when not even the state folder can be made.
     """
     number = statuses.next_number(var)
     with ExitStack() as standing:
         with statuses.locked(var, "publish", wait=True):
             if began:
                 began()
-            run = _in_turn(order, var, number, progress, standing)
+            run = _in_turn(order, var, number, progress, ready, standing)
         if ended:
             ended()
         if isinstance(run, Status):
@@ -115,7 +136,7 @@ def publish(
 
 
 def _in_turn(
-    order: Order, var: Path, number: int, progress: indexer.Progress | None, standing: ExitStack
+    order: Order, var: Path, number: int, progress: indexer.Progress | None, ready: Ready, standing: ExitStack
 ) -> _Run | Status:
     """What one does at a time; a Status when a newer one has done it."""
     if order.cause == "hook" and (pushed := statuses.wanted(var)):
@@ -124,7 +145,7 @@ def _in_turn(
     newer = statuses.last(var)
     if newer and newer.number > number and newer.state in ("live", "unchanged"):
         return replace(newer, number=number, state="superseded")
-    run = _Run(var, order, number, progress)
+    run = _Run(var, order, number, progress, ready)
     try:
         _publish(run, standing)
     except Blocked as error:
@@ -154,8 +175,7 @@ def _publish(run: _Run, standing: ExitStack) -> None:
         folder = earlier.of_commit(order, var, commit)
     if folder and _went_back(run, commit, folder):
         return
-    live = _live(var)
-    tree, past, told, below = _read(run, commit, live)
+    tree, past, told, below = _read(run, commit, _ready(var, run.ready))
     blocking = tuple(finding for finding in tree.findings if blocks(finding))
     if blocking and order.gates:
         run.update(step="check")
@@ -175,16 +195,20 @@ def _publish(run: _Run, standing: ExitStack) -> None:
         run.after = [partial(_report, run, tree, told, below), partial(_tidy, run)]
 
 
-def _live(var: Path) -> Generation | None:
+def _ready(var: Path, before: Ready, durable: bool = False) -> Ready:
+    """What it is now: the same as `before` unless somebody switched. `durable`: all files are compared."""
     with suppress(IndexMissing, IndexDamaged, IndexMismatch):
-        return open_live(var)
-    return None
+        if before.live and read_manifest(var, live_folder(var)) == before.live.manifest:
+            return before
+        live = open_live(var, durable)
+        return Ready(live, indexer.articles_of(live))
+    return Ready()
 
 
-def _read(run: _Run, commit: str, live: Generation | None) -> tuple[Tree, Past, tuple[Finding, ...], str]:
+def _read(run: _Run, commit: str, ready: Ready) -> tuple[Tree, Past, tuple[Finding, ...], str]:
     """The articles, what became of old addresses, findings about these, the folder in the source."""
     order, var = run.order, run.var
-    known, below = indexer.articles_of(live), ""
+    live, known, below = ready.live, ready.known, ""
 
     def progress(done: int, total: int) -> None:
         if run.progress:

@@ -1,8 +1,9 @@
 """The publisher that waits ready beside the workers of `kb serve`, so that no push pays for a start.
 
-Forked once, from the process that has the code and the dictionary; a byte through a pipe wakes it. For each
-publish it forks a child, which ends with it: nothing is kept that could be stale after a publish by hand or
-by another service, nothing leaks, and what kills a publish does not kill what waits. What was pushed lies on
+Forked once, from the process that has the code and the dictionary; a byte through a pipe wakes it. Between
+two publishes it compares the live generation with its checksums and decodes its articles. For each publish
+it forks a child, which ends with it: what it was given it uses only if the same generation still is live,
+nothing leaks, and what kills a publish does not kill what waits. What was pushed lies on
 disk (`statuses.want`), not in the pipe. It ends when the last process that could wake it has ended.
 """
 
@@ -14,6 +15,7 @@ import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kb.later import importing
 from kb.processes import forked, heard, ring
@@ -22,8 +24,14 @@ from kb.publish import status as statuses
 from kb.publish.orders import order_of
 from kb.settings import Settings
 
+if TYPE_CHECKING:
+    from kb.publish.publish import Ready
+
 BEGIN_SECONDS = 2.0
 """From the start of the service until it imports what only publishing needs: readers come first."""
+REST_SECONDS = 0.5
+"""From a switch until what the next publish begins with is made ready, unless it is asked for: readers open
+the new generation first."""
 LOOK_SECONDS = 1.0
 """Between two looks at whether a publish has told everybody and ended."""
 
@@ -47,8 +55,9 @@ def _wait(hears: int, var: Path, settings: Settings) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     heard(hears, BEGIN_SECONDS)
     with importing():
-        from kb.publish import gate, publish
-    gate.get_ready(statuses.folder(var) / publish.RANKS)
+        from kb.publish import publish
+
+        ready = publish.get_ready(var)
     gc.freeze()
     ending: set[int] = set()
     while _rung(hears, ending):
@@ -59,12 +68,15 @@ def _wait(hears: int, var: Path, settings: Settings) -> None:
         if child == 0:
             os.close(hears)
             os.close(over)
-            forked(partial(_publish, var, settings, partial(os.close, ends)))
+            forked(partial(_publish, var, settings, partial(os.close, ends), ready))
         os.close(ends)
         os.read(over, 1)  # nothing comes: its turn is over, or it was killed
         os.close(over)
         ending.add(child)
-        gate.get_ready(statuses.folder(var) / publish.RANKS)
+        heard(hears, REST_SECONDS)
+        ready = publish.Ready()  # before there is another
+        ready = publish.get_ready(var)
+        gc.freeze()
 
 
 def _rung(hears: int, ending: set[int]) -> bool:
@@ -74,8 +86,8 @@ def _rung(hears: int, ending: set[int]) -> bool:
     return bool(os.read(hears, 65536))
 
 
-def _publish(var: Path, settings: Settings, ended: Callable[[], None]) -> None:
+def _publish(var: Path, settings: Settings, ended: Callable[[], None], ready: Ready) -> None:
     with background.log(var) as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    background.publish(order_of(settings, cause="hook"), var, ended=ended)
+    background.publish(order_of(settings, cause="hook"), var, ended=ended, ready=ready)
