@@ -112,7 +112,8 @@ def _read_all(
     seeded = articles.seed(rules)
     for path in paths:
         try:
-            data = (root / path).read_bytes()
+            with open(f"{root}/{path}", "rb", buffering=0) as stream:  # noqa: PTH123 (pathlib takes twice as long)
+                data = stream.read()
         except OSError as error:
             outcomes[path] = Outcome(findings=(unreadable(path, f"cannot be read: {error.strerror}"),))
             continue

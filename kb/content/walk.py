@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import stat
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,8 +26,8 @@ def markdown_files(root: Path) -> tuple[list[str], list[Finding]]:
         raise TreeMissing(f"{root}: cannot be listed: {error.strerror}") from error
     findings: list[Finding] = []
     found: list[str] = []
-    for path in _walk(root, findings):
-        reason = _why_not(root, path)
+    for path, entry in _walk(root, findings):
+        reason = _why_not(root, path, entry)
         if reason:
             findings.append(unreadable(path, reason))
         else:
@@ -53,31 +53,44 @@ def inside(root: Path, path: str) -> bool:
         return False
 
 
-def _walk(root: Path, findings: list[Finding]) -> Iterator[str]:
-    def cannot_list(error: OSError) -> None:
-        folder = os.path.relpath(error.filename, root)
-        findings.append(unreadable(folder, f"the folder cannot be listed: {error.strerror}"))
+def _walk(root: Path, findings: list[Finding]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Paths with what their folder says of them already: asking for each file takes four times as long."""
+    folders = [""]
+    while folders:
+        below = folders.pop()
+        try:
+            with os.scandir(root / below) as listed:
+                entries = [entry for entry in listed if not entry.name.startswith(".")]
+        except OSError as error:
+            findings.append(unreadable(below, f"the folder cannot be listed: {error.strerror}"))
+            continue
+        for entry in entries:
+            path = f"{below}/{entry.name}" if below else entry.name
+            if _is_folder(entry):
+                if entry.name not in _SKIPPED and not entry.is_symlink():
+                    folders.append(path)
+            elif entry.name.lower().endswith(MARKDOWN_ENDINGS):
+                yield path, entry
 
-    for folder, folders, names in os.walk(root, onerror=cannot_list):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
-        below = os.path.relpath(folder, root)
-        for name in names:
-            if name.lower().endswith(MARKDOWN_ENDINGS) and not name.startswith("."):
-                yield name if below == "." else f"{below}/{name}".replace(os.sep, "/")
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link that leads round in circles
 
 
-def _why_not(root: Path, path: str) -> str:
+_CONTROLS = re.compile("[\x00-\x1f\x7f]")
+
+
+def _why_not(root: Path, path: str, entry: os.DirEntry[str]) -> str:
     """Why the file cannot be an article, empty if it can."""
     try:
         path.encode()
     except UnicodeEncodeError:
         return "its name is not UTF-8"
-    if any(char < " " or char == "\x7f" for char in path):
+    if _CONTROLS.search(path):
         return "its name holds control characters"
-    try:
-        mode = os.lstat(root / path).st_mode
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    if stat.S_ISLNK(mode):
+    if entry.is_symlink():
         return "" if inside(root, path) else "a link that leads out of the tree, or nowhere"
-    return "" if stat.S_ISREG(mode) else "not a regular file"
+    return "" if entry.is_file(follow_symlinks=False) else "not a regular file"
