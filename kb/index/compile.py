@@ -33,7 +33,6 @@ from kb.index.vectors import Vectors
 from kb.index.words import Vocabulary, compile_vocabulary
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_card = msgspec.msgpack.Decoder(Card).decode
 
 
 def compile_snapshot(
@@ -50,19 +49,18 @@ def compile_snapshot(
 
 def _compile(made: _Making, locale: str, went: Sequence[Vectors]) -> Meta:
     folder, came = made.folder, made.came.articles
-    # what is largest first: it is written beside the rest
-    _save_texts(made)
-    _compile_grams(made)
+    # what is largest is made and written beside the rest
+    folder.beside(_save_texts, made)
+    folder.beside(_compile_grams, made)
     made.vocabulary = compile_vocabulary(folder, made.tables, made.former, went, came)
     averages = _compile_words(made)
     _compile_forward(made)
     save_suggestions(folder, made.former, made.splice, [(each.entries, each.keys) for each in came])
     names = _compile_facets(made)
-    cards = _cards(made)
-    folder.save_blob("cards", [_encode(card) for card in cards])
+    _save_cards(made)
     meta = Meta(
         locale=locale,
-        articles=len(cards),
+        articles=len(made.splice),
         sections=int(made.sections[-1]),
         questions=int(made.questions[-1]),
         terms=len(made.vocabulary.names),
@@ -232,19 +230,24 @@ def _save_texts(made: _Making) -> None:
     splice.save_blob(made.folder, "passages", former, made.former_sections, passages, came.section_offsets)
 
 
-def _cards(made: _Making) -> list[Card]:
+def _save_cards(made: _Making) -> None:
     """With the new numbers of the terms in the titles."""
     vocabulary, articles = made.vocabulary, made.came.articles
     before = vocabulary.before.tolist()
-    old = [_decode_card(card) for card in made.former.items("cards")]
-    old = [replace(card, title_terms=tuple([before[term] for term in card.title_terms])) for card in old]
+    cards = list(map(msgspec.msgpack.decode, made.former.items("cards")))
+    for card in cards:
+        # as a list, which takes a third of the time of a `Card`
+        card[_TITLE_TERMS] = [before[term] for term in card[_TITLE_TERMS]]
     first = vocabulary.every.first[len(vocabulary.every.first) - len(articles) :]
     number = vocabulary.final[vocabulary.every.number].tolist()
     came = [
         replace(each.card, title_terms=tuple(number[start + own] for own in each.card.title_terms))
         for each, start in zip(articles, first, strict=True)
     ]
-    return made.splice.pick(old, came)
+    made.folder.save_blob("cards", list(map(_encode, made.splice.pick(cards, came))))
+
+
+_TITLE_TERMS = Card.__struct_fields__.index("title_terms")
 
 
 def _compile_facets(made: _Making) -> dict[str, list[str]]:

@@ -106,7 +106,7 @@ def _merge(rewrite: bool, writer: Any, segments: list[Any]) -> list[Any]:
         if sum(least < each.doc_count_all() <= most for each in segments) >= MERGE_SEGMENTS:
             chosen += [each for each in segments if each.doc_count_all() <= most]
     for segment in segments:
-        if segment in chosen:
+        if segment in chosen and segment.doc_count():
             reader = SegmentReader(writer.storage, writer.schema, segment)
             writer.add_reader(reader)
             reader.close()

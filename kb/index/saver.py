@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from kb.index.blob import offsets
 from kb.index.sums import FileSum, remember
+
+Given = TypeVar("Given")
 
 THREADS = 4
 """Writing, hashing and waiting for the disk leave the interpreter to others."""
@@ -27,10 +29,9 @@ THREADS = 4
 class Saver:
     """A folder that is being filled. What is given is not to be changed any more."""
 
-    def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, folder: Path, pool: ThreadPoolExecutor, begun: list[Future[None]]) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._folder, self._pool = folder, pool
-        self._written: list[Future[None]] = []
+        self._folder, self._pool, self._begun = folder, pool, begun
 
     def save(self, name: str, array: npt.NDArray[Any]) -> None:
         """As `np.save` does."""
@@ -47,24 +48,27 @@ class Saver:
         self.save(f"{name}_ptr", ptr)
         self.put(f"{name}.blob", parts)
 
+    def beside(self, make: Callable[[Given], None], given: Given) -> None:
+        """Have `make` run by another thread; what it saves is waited for, too."""
+        self._begun.append(self._pool.submit(make, given))
+
     def put(self, file: str, parts: Sequence[Any]) -> None:
         """A file of these bytes."""
-        self._written.append(self._pool.submit(_write, self._folder / file, parts))
-
-    def wait(self) -> None:
-        """Until all is on the disk. Raises OSError."""
-        for each in self._written:
-            each.result()
+        self._begun.append(self._pool.submit(_write, self._folder / file, parts))
 
 
 @contextmanager
 def saving(*folders: Path) -> Iterator[list[Saver]]:
-    """One for each folder; at the end all is on the disk, with checksums that this process remembers."""
+    """One for each folder; at the end all is on the disk, with checksums that this process remembers.
+
+    Raises OSError.
+    """
+    begun: list[Future[None]] = []
     with ThreadPoolExecutor(THREADS) as pool:
-        savers = [Saver(folder, pool) for folder in folders]
-        yield savers
-        for saver in savers:
-            saver.wait()
+        yield [Saver(folder, pool, begun) for folder in folders]
+        # what runs beside may begin more
+        while begun:
+            begun.pop().result()
 
 
 def _write(file: Path, parts: Sequence[Any]) -> None:

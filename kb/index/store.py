@@ -131,8 +131,10 @@ def seal(var: Path, folder: str, name: str, commit: str) -> None:
     root = layout.index_root(var)
     places = [layout.generation_folder(var, folder, audience) for audience in Audience]
     files = sorted(path for place in places for path in place.rglob("*") if path.is_file())
+    # what has another name lies on the disk already, as part of the generation before or by `saver`
+    new = [path for path in files if path.stat().st_nlink == 1]
     with ThreadPoolExecutor(SYNC_THREADS) as pool:
-        synced = [pool.submit(_sync, path) for path in files]
+        synced = [pool.submit(_sync, path) for path in new]
         sums = dict(zip([str(file.relative_to(root)) for file in files], sums_of(files), strict=True))
         for each in synced:
             each.result()

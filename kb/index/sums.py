@@ -42,13 +42,17 @@ def sum_of(file: Path, status: os.stat_result) -> FileSum:
     Generations share files by hard link, and a file of a generation never changes. What changed all the same
     has another time; and another process, a builder above all, reads everything for itself. Raises OSError.
     """
-    inode, changed = (status.st_dev, status.st_ino), status.st_mtime_ns
-    known = _sound.get(inode)
-    if known is not None and (known[0], known[1].size) == (changed, status.st_size):
-        return known[1]
-    found = checksum(file)
-    remember(status, found)
+    found = _remembered(status)
+    if found is None:
+        found = checksum(file)
+        remember(status, found)
     return found
+
+
+def _remembered(status: os.stat_result) -> FileSum | None:
+    changed, found = _sound.get((status.st_dev, status.st_ino), (0, None))
+    same = found is not None and (changed, found.size) == (status.st_mtime_ns, status.st_size)
+    return found if same else None
 
 
 def remember(status: os.stat_result, found: FileSum) -> None:
@@ -61,8 +65,11 @@ def remember(status: os.stat_result, found: FileSum) -> None:
 
 def sums_of(files: Sequence[Path]) -> list[FileSum]:
     """`sum_of` each, one that has several names once. Raises OSError."""
-    found = {(status.st_dev, status.st_ino): (file, status) for file in files for status in [file.stat()]}
+    every = [(file, file.stat()) for file in files]
+    unread = {
+        (status.st_dev, status.st_ino): (file, status) for file, status in every if not _remembered(status)
+    }
     # hashing leaves other threads alone, so two are twice as fast
     with ThreadPoolExecutor(2) as pool:
-        sums = dict(zip(found, pool.map(lambda each: sum_of(*each), found.values()), strict=True))
-    return [sums[status.st_dev, status.st_ino] for status in map(Path.stat, files)]
+        sums = dict(zip(unread, pool.map(lambda each: sum_of(*each), unread.values()), strict=True))
+    return [sums.get((status.st_dev, status.st_ino)) or sum_of(file, status) for file, status in every]
