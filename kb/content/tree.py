@@ -41,12 +41,14 @@ def read_tree(
     progress: Progress | None = None,
     processes: int = 1,
     read: dict[str, Outcome] | None = None,
+    checkout: bool = True,
 ) -> Tree:
     """Every article below `root`, and every reason why a file is none.
 
     `locale`: of files outside the locale folders. `known(path, digest)` gives an article read before; it
     is taken as it is, and warnings of its first reading are not told again (errors are). `read`: what was
-    read before by digest, findings and all; it is made to hold just what this reading gave.
+    read before by digest, findings and all; it is made to hold just what this reading gave. `checkout`: git
+    may know when files changed, and the commit.
     Raises TreeMissing without a folder, ContentError when `kb.yml` is broken.
     """
     root = Path(root)
@@ -58,7 +60,9 @@ def read_tree(
         site.locales or folders, locale or (site.default_locale if site.configured else FALLBACK_LOCALE)
     )
     rules = Rules(layout=layout, agents_only=site.agents_only, configured=site.configured)
-    outcomes = _read_all(root, paths, rules, known, progress, processes, {} if read is None else read)
+    outcomes = _read_all(
+        root, paths, rules, known, progress, processes, {} if read is None else read, checkout
+    )
     found, twins = _without_twins([each.article for each in outcomes if each.article], rules)
     told = [*findings, *site_findings, *synonym_findings, *twins]
     told.extend(finding for outcome in outcomes for finding in outcome.findings)
@@ -69,7 +73,7 @@ def read_tree(
         articles=tuple(sorted(found, key=lambda each: each.key)),
         findings=tuple(sorted(told, key=lambda each: (each.path, each.line, each.code))),
         files=len(paths) + len(findings),
-        commit=clean_commit(root),
+        commit=clean_commit(root) if checkout else "",
         media=_media(root, found, rules),
     )
 
@@ -104,6 +108,7 @@ def _read_all(
     progress: Progress | None,
     processes: int,
     read: dict[str, Outcome],
+    checkout: bool,
 ) -> list[Outcome]:
     """Outcomes in the order of `paths`."""
     outcomes: dict[str, Outcome] = {}
@@ -126,7 +131,7 @@ def _read_all(
             outcomes[path] = Outcome(article=kept)
         else:
             fresh.append(Source(path=path, data=data, digest=digest, changed=_EPOCH))
-    fresh = _dated(root, fresh)
+    fresh = _dated(root, fresh, checkout)
     tell = progress or (lambda done, total: None)
     tell(len(outcomes), len(paths))
     for source, outcome in zip(fresh, _parse(fresh, rules, processes), strict=True):
@@ -138,8 +143,8 @@ def _read_all(
     return [outcomes[path] for path in paths]
 
 
-def _dated(root: Path, sources: list[Source]) -> list[Source]:
-    committed = last_changes(root, [source.path for source in sources])
+def _dated(root: Path, sources: list[Source], checkout: bool) -> list[Source]:
+    committed = last_changes(root, [source.path for source in sources]) if checkout else {}
     times = [committed.get(nfc(source.path)) or _file_time(root / source.path) for source in sources]
     dated = zip(sources, times, strict=True)
     return [msgspec.structs.replace(source, changed=time) for source, time in dated]

@@ -119,7 +119,9 @@ def tree_of(
     processes: int = 1,
 ) -> Tree:  # fmt: skip
     """The articles of an export; what could not be exported is among the findings."""
-    tree = read_tree(made.folder, locale=locale, known=known, progress=progress, processes=processes)
+    tree = read_tree(
+        made.folder, locale=locale, known=known, progress=progress, processes=processes, checkout=False
+    )
     return replace(tree, commit=commit, findings=(*made.findings, *tree.findings))
 
 

@@ -68,7 +68,7 @@ def _wait(hears: int, var: Path, settings: Settings) -> None:
         if child == 0:
             os.close(hears)
             os.close(over)
-            forked(partial(_publish, var, settings, partial(os.close, ends), ready))
+            forked(partial(_publish, var, settings, partial(_over, ends), ready))
         os.close(ends)
         os.read(over, 1)  # nothing comes: its turn is over, or it was killed
         os.close(over)
@@ -84,6 +84,12 @@ def _rung(hears: int, ending: set[int]) -> bool:
     while ending and not heard(hears, LOOK_SECONDS):
         ending -= {child for child in ending if os.waitpid(child, os.WNOHANG)[0]}
     return bool(os.read(hears, 65536))
+
+
+def _over(ends: int) -> None:
+    """Let the next publish begin; what is left to do gives way to it, and to workers opening the index."""
+    os.close(ends)
+    os.nice(10)
 
 
 def _publish(var: Path, settings: Settings, ended: Callable[[], None], ready: Ready) -> None:
