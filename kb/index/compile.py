@@ -23,6 +23,7 @@ from kb.index import impacts, kernel
 from kb.index.blob import offsets
 from kb.index.former import Former
 from kb.index.joined import Joined, alive_of, names_of
+from kb.index.pieces import save_pieces
 from kb.index.postings import Ints, Wide
 from kb.index.saver import Saver, saving
 from kb.index.sets import Bits
@@ -219,13 +220,12 @@ def _compile_forward(made: _Making) -> None:
 def _save_texts(made: _Making) -> None:
     """What is shown: articles, and their sections as passages."""
     splice, former, came = made.splice, made.former, made.came
-    every, new = np.arange(len(made.former_sections)), np.arange(len(came.articles) + 1)
-    for folder, name, items in (
-        (made.folder, "articles", [each.article for each in came.articles]),
-        (made.folder, "article_ids", list(map(_id, came.articles))),
-        (made.tables, "versions", [each.version for each in came.articles]),
-    ):
-        splice.save_blob(folder, name, former, every, items, new)
+    ids = splice.pick(former.items("article_ids"), list(map(_id, came.articles)))
+    versions = splice.pick(former.items("versions"), [each.version for each in came.articles])
+    made.folder.save_blob("article_ids", ids)
+    made.tables.save_blob("versions", versions)
+    texts = [bytes(each.article) for each in came.articles]
+    save_pieces(made.folder, "articles", former, splice, ids, texts)
     passages = [passage for each in came.articles for passage in each.passages]
     splice.save_blob(made.folder, "passages", former, made.former_sections, passages, came.section_offsets)
 

@@ -22,20 +22,20 @@ class Former:
     """Arrays and byte strings by name."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def _place(self, file: str) -> Path | None:
-        if self._folder is None:
+        if self.folder is None:
             return None
-        served = self._folder / "snapshot"
-        return served if (served / file).exists() else self._folder / "tables"
+        served = self.folder / "snapshot"
+        return served if (served / file).exists() else self.folder / "tables"
 
     def array(self, name: str, kind: npt.DTypeLike = np.int32) -> Any:
         place = self._place(f"{name}.npy")
         return np.zeros(0, kind) if place is None else load(place, name)
 
     def offsets(self, name: str) -> Wide:
-        found: Wide = np.zeros(1, np.int64) if self._folder is None else self.array(name)
+        found: Wide = np.zeros(1, np.int64) if self.folder is None else self.array(name)
         return found
 
     def items(self, name: str) -> list[bytes]:
@@ -47,9 +47,9 @@ class Former:
 
     def meta(self) -> dict[str, Any]:
         """Of meta.json; nothing where there is none."""
-        if self._folder is None:
+        if self.folder is None:
             return {}
-        found: dict[str, Any] = msgspec.json.decode((self._folder / "snapshot" / "meta.json").read_bytes())
+        found: dict[str, Any] = msgspec.json.decode((self.folder / "snapshot" / "meta.json").read_bytes())
         return found
 
     def data(self, name: str) -> npt.NDArray[np.uint8]:

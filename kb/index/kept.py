@@ -18,6 +18,7 @@ import msgspec
 from kb.errors import IndexMissing
 from kb.index.generation import Manifest
 from kb.index.layout import generation_folder, manifest_file
+from kb.index.saver import link
 from kb.index.schema import fingerprint
 from kb.index.state import SiteState, joined
 from kb.model import Audience
@@ -41,7 +42,7 @@ def add(var: Path, folder: str, keep: int = KEEP) -> None:
         beside.mkdir(parents=True, mode=0o700)
         for audience in Audience:
             source = generation_folder(var, folder, audience)
-            shutil.copytree(source, beside / audience.value, copy_function=_link)
+            shutil.copytree(source, beside / audience.value, copy_function=_link_names)
         beside.rename(target)
     os.utime(target)
     for path in sorted(_all(var), key=lambda path: -path.stat().st_mtime)[keep:]:
@@ -69,7 +70,7 @@ def restore(var: Path, folder: str) -> None:
         for audience in Audience:
             target = generation_folder(var, folder, audience)
             shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(source / audience.value, target, copy_function=_link)
+            shutil.copytree(source / audience.value, target, copy_function=_link_names)
     os.utime(manifest_file(var, folder))
 
 
@@ -90,9 +91,5 @@ def _all(var: Path) -> list[Path]:
     return [path for path in base.iterdir() if not path.name.startswith(".")] if base.is_dir() else []
 
 
-def _link(source: str, target: str) -> None:
-    """A second name of a file that never changes; a copy where the file system has no hard links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+def _link_names(source: str, target: str) -> None:
+    link(Path(source), Path(target))

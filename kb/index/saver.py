@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -55,6 +56,18 @@ class Saver:
     def put(self, file: str, parts: Sequence[Any]) -> None:
         """A file of these bytes."""
         self._begun.append(self._pool.submit(_write, self._folder / file, parts))
+
+    def link(self, file: str, source: Path) -> None:
+        """A file that another generation has, too."""
+        link(source, self._folder / file)
+
+
+def link(source: Path, target: Path) -> None:
+    """A second name of a file that never changes; a copy where the file system has no hard links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 @contextmanager

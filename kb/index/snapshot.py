@@ -16,6 +16,7 @@ from msgspec import Struct
 from kb.index import kernel
 from kb.index.blob import Blob, load
 from kb.index.kernel_numpy import Forward
+from kb.index.pieces import Pieces
 from kb.index.schema import idf
 from kb.index.scorer import Postings, Scorer
 from kb.index.sets import Bits, bits_needed, packed
@@ -158,7 +159,7 @@ class Snapshot:
         self._spellings = Blob(folder, "spellings")
         self._spelling_terms = load(folder, "spelling_terms")
         self._cards = Blob(folder, "cards")
-        self._articles = Blob(folder, "articles")
+        self._articles = Pieces(folder, "articles")
         self._article_ids = Blob(folder, "article_ids")
         self._passages = Blob(folder, "passages")
         self.card: Callable[[int], Card] = _remembered(self._cards, _decode_card, CARDS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,20 +20,24 @@ from kb.index.saver import Saver
 
 Wide = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Items(Protocol[T_co]):
+    """Items by number."""
+
+    def __getitem__(self, number: int, /) -> T_co: ...
 
 
 class Splice:
     """Which articles of before and which added ones make up the new snapshot, in order."""
 
-    def __init__(self, before: int, stay: Wide, places: Wide) -> None:
-        """`stay`: numbers of those of before that stay; `places`: before which of these each added one comes.
-
-        Both ascend.
-        """
+    def __init__(self, before: int, source: Wide) -> None:
         self._old = before
-        # a number is left out between the two, so that no run reaches from one into the other
-        self.source: Wide = np.insert(stay, places, before + 1 + np.arange(len(places)))
-        """Of each article: its number before, or `before + 1 +` its number among the added."""
+        self.source = source
+        """Of each article: its number before, or `before + 1 +` its number among the added: a number is left
+        out between the two, so that no run reaches from one into the other."""
 
     def __len__(self) -> int:
         return len(self.source)
@@ -45,10 +49,14 @@ class Splice:
         end = self.source[np.append(first[1:], len(self.source)) - 1] + 1 if len(first) else first
         return list(zip(self.source[first].tolist(), end.tolist(), strict=True))
 
-    def pick(self, before: Sequence[Any], added: Sequence[Any]) -> list[Any]:
+    def between(self, first: int, end: int) -> Splice:
+        """Some of its articles."""
+        return Splice(self._old, self.source[first:end])
+
+    def pick(self, before: Items[T], added: Items[T]) -> list[T]:
         """One item an article."""
-        every = [*before, None, *added]
-        return [every[number] for number in self.source.tolist()]
+        base = self._old + 1
+        return [before[n] if n < base else added[n - base] for n in self.source.tolist()]
 
     def lengths(self, before: npt.ArrayLike, added: npt.ArrayLike) -> Wide:
         """How many rows of something each article has, from the same of both sides' (as offsets)."""
@@ -90,12 +98,20 @@ class Splice:
         )
 
 
+def spliced(before: int, stay: Wide, places: Wide) -> Splice:
+    """`stay`: numbers of those of before that stay; `places`: before which of these each added one comes.
+
+    Both ascend.
+    """
+    return Splice(before, np.insert(stay, places, before + 1 + np.arange(len(places))))
+
+
 def by_name(before: Sequence[bytes], removed: set[bytes], added: Sequence[bytes]) -> Splice:
     """Both sequences are sorted, and nothing stays that is added, too."""
     stay = [number for number, name in enumerate(before) if name not in removed]
     names = [before[number] for number in stay]
     places = [bisect_left(names, name) for name in added]
-    return Splice(len(before), np.array(stay, np.int64), np.array(places, np.int64))
+    return spliced(len(before), np.array(stay, np.int64), np.array(places, np.int64))
 
 
 def _numbered(first: Wide, starts: Wide) -> Ints:

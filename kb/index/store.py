@@ -27,6 +27,7 @@ from kb.errors import IndexDamaged, IndexLocked, IndexMismatch, IndexMissing, In
 from kb.index import generation as generations
 from kb.index import kept, layout
 from kb.index.generation import Manifest
+from kb.index.saver import link
 from kb.index.schema import fingerprint
 from kb.index.state import Media, MediaEntry, read_state
 from kb.index.sums import checksum, sums_of
@@ -85,11 +86,7 @@ def link_all(source: Path, target: Path) -> None:
     for file in source.iterdir():
         if file.name.endswith("LOCK"):
             continue
-        try:
-            os.link(file, target / file.name)
-        except OSError:
-            # file systems without hard links
-            shutil.copy2(file, target / file.name)
+        link(file, target / file.name)
 
 
 def free_folder(var: Path, name: str) -> str:

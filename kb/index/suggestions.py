@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from kb.index.blob import Blob, load, offsets
 from kb.index.former import Former
 from kb.index.saver import Saver
-from kb.index.splice import Ints, Splice
+from kb.index.splice import Ints, Splice, spliced
 from kb.model import Article, Kind
 from kb.text import english, japanese
 from kb.text.analyze import japanese_only
@@ -96,7 +96,7 @@ def _save_keys(folder: Saver, former: Former, moved: Ints, came: Sequence[tuple[
         first, end = bisect_left(before, key), bisect_right(before, key)
         later = np.flatnonzero(numbers[first:end] > number)
         places.append(first + int(later[0]) if len(later) else end)
-    splice = Splice(len(before), stay, np.searchsorted(stay, places))
+    splice = spliced(len(before), stay, np.searchsorted(stay, places))
     every, new = np.arange(len(before) + 1), np.arange(len(came) + 1)
     splice.save_blob(folder, "suggest_keys", former, every, [key for key, _, _ in came], new)
     entry = np.array([number for _, number, _ in came], np.int32)
