@@ -255,11 +255,12 @@ def _compile_facets(made: _Making) -> dict[str, list[str]]:
     before, names = made.former.meta(), dict[str, list[str]]()
     for facet, plural in (("category", "categories"), ("tags", "tags"), ("products", "products")):
         came = [_values(each.card, facet) for each in made.came.articles]
-        every = names_of(before.get(plural, []), came)
+        every = names_of([name.encode() for name in before.get(plural, [])], came)
         starts, added = made.former.offsets(f"{facet}_ptr"), offsets([len(each) for each in came])
         old = every.before[made.former.array(f"{facet}_values")]
         values = made.splice.rows(old, starts, every.number, added)
-        names[plural], final = alive_of(every.names, values)
+        alive, final = alive_of(every.names, values)
+        names[plural] = [name.decode() for name in alive]
         made.folder.save(f"{facet}_ptr", offsets(made.splice.lengths(starts, added)))
         made.folder.save(f"{facet}_values", final[values].astype(np.int32))
     return names

@@ -42,9 +42,6 @@ class Former:
         place = self._place(f"{name}.blob")
         return [] if place is None else list(Blob(place, name))
 
-    def texts(self, name: str) -> list[str]:
-        return [item.decode() for item in self.items(name)]
-
     def meta(self) -> dict[str, Any]:
         """Of meta.json; nothing where there is none."""
         if self.folder is None:

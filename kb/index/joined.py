@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate
@@ -20,8 +21,8 @@ Wide = npt.NDArray[np.int64]
 class Names(Struct, frozen=True):
     """Strings of before and of some articles, each once."""
 
-    names: list[str]
-    """By bytes, as a binary search over the blob compares them."""
+    names: list[bytes]
+    """In order, as a binary search over the blob compares them."""
     before: Wide
     """Place in `names` of each string of before."""
     number: Wide
@@ -30,17 +31,23 @@ class Names(Struct, frozen=True):
     """Where an article's own begin in `number`."""
 
 
-def names_of(before: Sequence[str], lists: Sequence[tuple[str, ...]]) -> Names:
-    """The strings of before (each once) and those of a list an article, joined."""
-    seen = {text: number for number, text in enumerate(before)}
-    number = np.array([seen.setdefault(text, len(seen)) for own in lists for text in own], np.int64)
-    names = sorted(seen, key=str.encode)
-    place = np.empty(len(names), np.int64)
-    place[[seen[name] for name in names]] = np.arange(len(names))
-    return Names(names, place[: len(before)], place[number], [0, *accumulate(map(len, lists))][:-1])
+def names_of(before: Sequence[bytes], lists: Sequence[Sequence[str]]) -> Names:
+    """The strings of before (each once, in order) and those of a list an article, joined."""
+    own = {text: text.encode() for each in lists for text in each}
+    wanted = sorted(own.values())
+    at = np.array([bisect_left(before, each) for each in wanted], np.int64)
+    missing = [place == len(before) or before[place] != each for place, each in zip(at, wanted, strict=True)]
+    new = np.flatnonzero(missing)
+    old = np.arange(len(before))
+    place = old + np.searchsorted(at[new], old, side="right")
+    # behind the old ones before it and the new ones before it
+    final = dict(zip(wanted, (at + np.cumsum(missing) - missing).tolist(), strict=True))
+    number = np.array([final[own[text]] for each in lists for text in each], np.int64)
+    names = sorted([*before, *(wanted[each] for each in new.tolist())])
+    return Names(names, place, number, [0, *accumulate(map(len, lists))][:-1])
 
 
-def alive_of(names: list[str], numbers: Wide) -> tuple[list[str], Wide]:
+def alive_of(names: list[bytes], numbers: Wide) -> tuple[list[bytes], Wide]:
     """Those names whose number occurs, and the new number of each, -1 for the others."""
     alive = np.zeros(len(names), bool)
     alive[numbers] = True

@@ -24,7 +24,7 @@ from kb.text.kana import to_hiragana
 class Vocabulary(Struct, frozen=True):
     """The terms of a snapshot."""
 
-    names: list[str]
+    names: list[bytes]
     before: Wide
     """New number of each term of before; -1 when it is no more."""
     every: Names
@@ -55,8 +55,8 @@ def compile_vocabulary(
     """Write terms, forms and readings."""
     articles = [*went, *came]
     delta = _Delta(Joined(articles), [-1] * len(went) + [1] * len(came))
-    every = names_of(former.texts("terms"), [each.terms for each in articles])
-    forms = names_of(former.texts("forms"), [each.forms for each in articles])
+    every = names_of(former.items("terms"), [each.terms for each in articles])
+    forms = names_of(former.items("forms"), [each.forms for each in articles])
     term, form, count = _written(former, delta, every, forms)
     # every term of an article is written somewhere in it
     names, final = alive_of(every.names, term)
@@ -64,8 +64,8 @@ def compile_vocabulary(
     other = form >= 0
     written, form_final = alive_of(forms.names, form[other])
     term, form[other] = final[term], form_final[form[other]]
-    folder.save_blob("terms", [each.encode() for each in names])
-    tables.save_blob("forms", [each.encode() for each in written])
+    folder.save_blob("terms", names)
+    tables.save_blob("forms", written)
     for name, array in (("term", term), ("form", form), ("count", count)):
         tables.save(f"written_{name}", array.astype(np.int32))
     touched = np.zeros(len(every.names), bool)
@@ -91,15 +91,15 @@ def _counted(keys: Sequence[Wide], counts: Sequence[Wide]) -> tuple[Wide, Wide]:
 class _Written(Struct, frozen=True):
     """How often each term is written how: `form` is -1 for the term itself; ordered by term, then form."""
 
-    terms: list[str]
-    forms: list[str]
+    terms: list[bytes]
+    forms: list[bytes]
     term: Wide
     form: Wide
     count: Wide
 
     def text(self, place: int) -> str:
         form = int(self.form[place])
-        return self.forms[form] if form >= 0 else self.terms[int(self.term[place])]
+        return (self.forms[form] if form >= 0 else self.terms[int(self.term[place])]).decode()
 
 
 def _written(former: Former, delta: _Delta, every: Names, forms: Names) -> tuple[Wide, Wide, Wide]:
@@ -129,26 +129,25 @@ def _save_surfaces(
     end = np.searchsorted(pairs.term, again, side="right").tolist()
     for number, start, stop in zip(again.tolist(), first, end, strict=True):
         found = [(pairs.text(place), int(pairs.count[place])) for place in range(start, stop)]
-        surfaces[number] = _surface(vocabulary.names[number], found).encode()
+        surfaces[number] = _surface(vocabulary.names[number].decode(), found).encode()
     folder.save_blob("surfaces", surfaces)
 
 
 def _save_spellings(folder: Saver, pairs: _Written) -> None:
     """Every word in Latin script as it is written, with its term: what typos are compared with."""
-    spelled: dict[str, int] = {}
-    forms = [form if form.isascii() else "" for form in pairs.forms]
+    spelled: dict[bytes, int] = {}
     for number, form in zip(pairs.term.tolist(), pairs.form.tolist(), strict=True):
-        text = forms[form] if form >= 0 else pairs.terms[number]
+        text = pairs.forms[form] if form >= 0 else pairs.terms[number]
         if text.isascii():
             # Wi-Fi as wifi
-            latin = text.lower() if text.isalpha() else _JOINTS.sub("", text).lower()
+            latin = text.lower() if text.isalpha() else _JOINTS.sub(b"", text).lower()
             if latin.isalpha():
                 spelled[latin] = number
-    folder.save_blob("spellings", [latin.encode() for latin in sorted(spelled)])
+    folder.save_blob("spellings", sorted(spelled))
     folder.save("spelling_terms", np.array([spelled[latin] for latin in sorted(spelled)], np.int32))
 
 
-_JOINTS = re.compile(r"[-_.+/&']")
+_JOINTS = re.compile(rb"[-_.+/&']")
 
 
 def _surface(term: str, written: list[tuple[str, int]]) -> str:
@@ -173,7 +172,7 @@ def _compile_lexicon(
 ) -> None:
     """Which terms a kana spelling may stand for: かいやく → 解約. Counted is in how many articles."""
     readings = [each.readings for each in delta.joined.articles]
-    every, wide = names_of(former.texts("lexicon"), readings), len(vocabulary.final)
+    every, wide = names_of(former.items("lexicon"), readings), len(vocabulary.final)
     old = np.repeat(every.before, np.diff(former.offsets("lexicon_terms_ptr")))
     (own_reading, own_term), sign = delta.table("read_as", 2)
     reading = delta.joined.named(every, "read_as", 2, own_reading)
@@ -181,7 +180,7 @@ def _compile_lexicon(
     keys = [old * wide + vocabulary.every.before[former.array("lexicon_terms")], reading * wide + term]
     key, count = _counted(keys, [former.array("lexicon_count"), sign])
     names, final = alive_of(every.names, key // max(wide, 1))
-    folder.save_blob("lexicon", [name.encode() for name in names])
+    folder.save_blob("lexicon", names)
     counts: npt.NDArray[np.int64] = np.bincount(final[key // max(wide, 1)], minlength=len(names))
     folder.save("lexicon_terms_ptr", offsets(counts))
     folder.save("lexicon_terms", vocabulary.final[key % max(wide, 1)].astype(np.int32))
