@@ -11,6 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 import structlog
+from chromium import CHROMIUM, LAUNCH
 from conftest import Indexed, index, write
 from msgspec import Struct
 from spooling import Spooling
@@ -30,8 +31,6 @@ from . import customers
 from .customers import shop_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install pytest-playwright")
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -129,7 +128,7 @@ def center(tmp_path_factory: pytest.TempPathFactory, shop: str) -> Iterator[Serv
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, object]:
-    return {"executable_path": str(CHROMIUM), "args": ["--no-sandbox"]}
+    return LAUNCH
 
 
 @pytest.fixture

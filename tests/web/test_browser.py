@@ -9,6 +9,7 @@ from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
+from chromium import CHROMIUM, LAUNCH
 
 from kb.api import create_app
 from kb.index.live import LiveIndex
@@ -16,7 +17,6 @@ from kb.web.parts import Parts
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install pytest-playwright")
 
-CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="apt-get install chromium fonts-noto-cjk")
 
 
@@ -38,7 +38,7 @@ def site(var: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, object]:
-    return {"executable_path": str(CHROMIUM), "args": ["--no-sandbox"]}
+    return LAUNCH
 
 
 @pytest.fixture(
