@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from databases import cluster, empty_url, postgres_server, sqlite_store, store
+from databases import (
+    cluster,
+    empty_url,
+    postgres_server,
+    postgres_tables,
+    sqlite_store,
+    sqlite_tables,
+    store,
+)
 from hypothesis import settings
 
 from kb.content.tree import read_tree
@@ -17,7 +25,15 @@ from kb.index.snapshot import Snapshot
 from kb.indexer import build
 from kb.model import Audience, Tree
 
-__all__ = ["cluster", "empty_url", "postgres_server", "sqlite_store", "store"]
+__all__ = [
+    "cluster",
+    "empty_url",
+    "postgres_server",
+    "postgres_tables",
+    "sqlite_store",
+    "sqlite_tables",
+    "store",
+]
 """Fixtures that every folder of tests may ask for."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,14 +97,13 @@ class Service:
 
 
 @pytest.fixture
-def service_with(tmp_path: Path, var: Path) -> Iterator[Callable[..., Service]]:
+def service_with(tmp_path: Path, var: Path, sqlite_tables: Path) -> Iterator[Callable[..., Service]]:
     """A service with other settings; over SQLite, unless a store is given."""
     opened: list[Service] = []
 
     def make(store: EventStore | None = None, **settings: Any) -> Service:
         if store is None:
-            store = EventStore(database_url(tmp_path))
-            store.migrate()
+            store = EventStore(database_url(shutil.copytree(sqlite_tables, tmp_path, dirs_exist_ok=True)))
         opened.append(Service(store, var, tmp_path, **settings))
         return opened[-1]
 
