@@ -29,6 +29,7 @@ from whoosh import index as whoosh_index
 
 from kb.content.tree import read_tree
 from kb.index import durable, store
+from kb.index.generation import live_folder
 from kb.index.layout import COMPILED, generation_folder, index_root, locale_folder, manifest_file
 from kb.index.live import LiveIndex
 from kb.indexer import POOL_FROM, build, known_articles
@@ -49,7 +50,7 @@ def var(tmp_path: Path) -> Path:
 
 def compiled(var: Path) -> dict[str, bytes]:
     """Every file that was compiled, by its place in the live generation."""
-    bases = [generation_folder(var, live(var).folder, audience) for audience in Audience]
+    bases = [generation_folder(var, live_folder(var), audience) for audience in Audience]
     files = [(base, file) for base in bases for part in COMPILED for file in base.glob(f"*/{part}/*")]
     return {f"{base.parent.name}/{file.relative_to(base)}": file.read_bytes() for base, file in files}
 

@@ -23,7 +23,7 @@ from kb.index.layout import generation_folder, index_root, manifest_file
 from kb.index.live import PATIENCE, LiveIndex
 from kb.model import Audience
 
-SWITCHES = 20
+SWITCHES = 10
 THREADS = 4
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from kb.api import create_app, routes
+from kb.deflection.store import EventStore, database_url
 from kb.desk.clerk import Clerk
 from kb.index.live import LiveIndex
 from kb.settings import Settings
@@ -28,10 +30,17 @@ ASKED = [(each.path, each.method.upper(), GOOD) for each in OPERATIONS] + [
 ]
 
 
+@pytest.fixture(scope="module")
+def described(var, sqlite_tables, tmp_path_factory):
+    """The application by its own description. What is filed by one test is only more to be found by others."""
+    state = shutil.copytree(sqlite_tables, tmp_path_factory.mktemp("described"), dirs_exist_ok=True)
+    with EventStore(database_url(state)) as store:
+        parts = Parts(live=LiveIndex(var), store=store, clerk=Clerk(store, Settings()))
+        yield schemathesis.openapi.from_wsgi("/openapi.json", create_app(parts))
+
+
 @pytest.mark.parametrize(("path", "method", "mode"), ASKED)
-def test_answers_keep_to_their_description(var, sqlite_store, path, method, mode):
-    parts = Parts(live=LiveIndex(var), store=sqlite_store, clerk=Clerk(sqlite_store, Settings()))
-    described = schemathesis.openapi.from_wsgi("/openapi.json", create_app(parts))
+def test_answers_keep_to_their_description(described, path, method, mode):
     operation = described[path][method]
 
     @given(operation.as_strategy(generation_mode=mode))
