@@ -19,6 +19,7 @@ preview: install  ## serve a branch as it will look, drafts included: make previ
 
 test: .venv/installed-dev  ## install what the tests need, then run all of them
 	@sh tests/install.sh
+	@$(BIN)/python -m compileall -q kb  # the tests start many processes
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed-dev  ## format, lint, types

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -383,7 +384,12 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Indexed:
 
 @pytest.fixture(scope="session")
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> Indexed:
-    return index(BUNDLED, tmp_path_factory.mktemp("bundled") / "var")
+    """Of the processes of a run the first that asks indexes, the others find it done."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with (folder / "bundled.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return index(BUNDLED, folder / "bundled")
 
 
 @pytest.fixture(scope="session")
