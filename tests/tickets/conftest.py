@@ -72,18 +72,22 @@ def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return var
 
 
+@pytest.fixture(scope="session")
+def live(var: Path) -> LiveIndex:
+    """One for all applications: each opening maps 200 files, until a collection finds the application again."""
+    return LiveIndex(var)
+
+
 class Service:
     """The application over a store of its own, and what it has recorded."""
 
-    def __init__(self, store: EventStore, var: Path, folder: Path, **settings: Any) -> None:
+    def __init__(self, store: EventStore, live: LiveIndex, folder: Path, **settings: Any) -> None:
         self.store = store
         # suggestions are tested in sessions of which none is held out
         self.settings = Settings(**({"holdout": 0.0, "hook_secret": Secret("hook")} | settings))
         self.clerk = Clerk(store, self.settings)
         self.spool = Spooling(folder / "spool", store)
-        self.parts = Parts(
-            live=LiveIndex(var), settings=self.settings, store=store, spool=self.spool, clerk=self.clerk
-        )
+        self.parts = Parts(live=live, settings=self.settings, store=store, spool=self.spool, clerk=self.clerk)
         self.http = TestClient(create_app(self.parts))
 
     def facts(self) -> list[Any]:
@@ -97,14 +101,14 @@ class Service:
 
 
 @pytest.fixture
-def service_with(tmp_path: Path, var: Path, sqlite_tables: Path) -> Iterator[Callable[..., Service]]:
+def service_with(tmp_path: Path, live: LiveIndex, sqlite_tables: Path) -> Iterator[Callable[..., Service]]:
     """A service with other settings; over SQLite, unless a store is given."""
     opened: list[Service] = []
 
     def make(store: EventStore | None = None, **settings: Any) -> Service:
         if store is None:
             store = EventStore(database_url(shutil.copytree(sqlite_tables, tmp_path, dirs_exist_ok=True)))
-        opened.append(Service(store, var, tmp_path, **settings))
+        opened.append(Service(store, live, tmp_path, **settings))
         return opened[-1]
 
     yield make

@@ -112,24 +112,30 @@ def _quiet_log() -> None:
 
 
 @pytest.fixture(scope="session")
-def client(var: Path) -> TestClient:
-    return TestClient(create_app(Parts(live=LiveIndex(var))))
+def live(var: Path) -> LiveIndex:
+    """One for all applications: each opening maps 200 files, until a collection finds the application again."""
+    return LiveIndex(var)
+
+
+@pytest.fixture(scope="session")
+def client(live: LiveIndex) -> TestClient:
+    return TestClient(create_app(Parts(live=live)))
 
 
 @pytest.fixture
-def client_with(var: Path) -> Callable[..., TestClient]:
+def client_with(live: LiveIndex) -> Callable[..., TestClient]:
     """A client over an application with other settings."""
 
     def make(**settings: object) -> TestClient:
-        return TestClient(create_app(Parts(live=LiveIndex(var), settings=Settings(**settings))))
+        return TestClient(create_app(Parts(live=live, settings=Settings(**settings))))
 
     return make
 
 
 @pytest.fixture
-def recorded(var: Path, tmp_path: Path, sqlite_store: EventStore) -> Iterator[Recorded]:
+def recorded(live: LiveIndex, tmp_path: Path, sqlite_store: EventStore) -> Iterator[Recorded]:
     """An application that records into an empty database."""
-    found = Recorded(var, tmp_path, sqlite_store)
+    found = Recorded(live, tmp_path, sqlite_store)
     yield found
     found.spool.close()
 
@@ -140,7 +146,7 @@ def recorded_over(tmp_path: Path, sqlite_store: EventStore) -> Iterator[Callable
     made: list[Recorded] = []
 
     def make(var: Path) -> Recorded:
-        made.append(Recorded(var, tmp_path, sqlite_store))
+        made.append(Recorded(LiveIndex(var), tmp_path, sqlite_store))
         return made[-1]
 
     yield make

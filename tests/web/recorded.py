@@ -25,11 +25,13 @@ GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.
 class Recorded:
     """The application with its store."""
 
-    def __init__(self, var: Path, state: Path, store: EventStore, settings: Settings | None = None) -> None:
+    def __init__(
+        self, live: LiveIndex, state: Path, store: EventStore, settings: Settings | None = None
+    ) -> None:
         self.store = store
         self.spool = Spooling(state / "spool", store)
         self.parts = Parts(
-            live=LiveIndex(var),
+            live=live,
             store=store,
             spool=self.spool,
             secret=b"s" * 32,

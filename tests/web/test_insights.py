@@ -7,13 +7,13 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
-from pathlib import Path
 from urllib.parse import quote
 
 import falcon
 import pytest
 
 from kb.deflection.store import EventStore, database_url
+from kb.index.live import LiveIndex
 from kb.web import charts
 from kb.web.charts import Band, Line
 from kb.web.insights import Recent
@@ -26,13 +26,13 @@ PAGES = ("/insights", "/insights/deflection.csv", "/insights/draft", f"/insights
 
 
 @pytest.fixture(scope="module")
-def insight(var: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+def insight(live: LiveIndex, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     """The application with a week behind it."""
     state = tmp_path_factory.mktemp("insight")
     with EventStore(database_url(state)) as store:
         store.migrate()
         store.append(facts(ARTICLE))
-        found = Recorded(var, state, store)
+        found = Recorded(live, state, store)
         yield found
         found.spool.close()
 

@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from kb.api import create_app, routes
 from kb.deflection.store import EventStore, database_url
 from kb.desk.clerk import Clerk
-from kb.index.live import LiveIndex
 from kb.settings import Settings
 from kb.web.openapi import OPERATIONS, document
 from kb.web.parts import Parts
@@ -31,11 +30,11 @@ ASKED = [(each.path, each.method.upper(), GOOD) for each in OPERATIONS] + [
 
 
 @pytest.fixture(scope="module")
-def described(var, sqlite_tables, tmp_path_factory):
+def described(live, sqlite_tables, tmp_path_factory):
     """The application by its own description. What is filed by one test is only more to be found by others."""
     state = shutil.copytree(sqlite_tables, tmp_path_factory.mktemp("described"), dirs_exist_ok=True)
     with EventStore(database_url(state)) as store:
-        parts = Parts(live=LiveIndex(var), store=store, clerk=Clerk(store, Settings()))
+        parts = Parts(live=live, store=store, clerk=Clerk(store, Settings()))
         yield schemathesis.openapi.from_wsgi("/openapi.json", create_app(parts))
 
 
@@ -57,8 +56,8 @@ def test_answers_keep_to_their_description(described, path, method, mode):
     ask()
 
 
-def test_every_address_of_the_api_is_described_and_nothing_else(client, var):
-    parts = Parts(live=LiveIndex(var))
+def test_every_address_of_the_api_is_described_and_nothing_else(client, live):
+    parts = Parts(live=live)
     served = {
         # Zendesk's addresses may end in .json, too
         re.sub(r"{article_id:path}", "{id}", path.removesuffix(".json"))

@@ -8,7 +8,6 @@ import pytest
 from falcon.testing import TestClient
 
 from kb.api import create_app
-from kb.index.live import LiveIndex
 from kb.settings import load
 from kb.web.parts import Parts
 
@@ -178,9 +177,9 @@ def test_every_link_of_every_page_leads_somewhere(client):
     assert len(seen) > 50
 
 
-def test_all_links_get_the_prefix_of_the_base_url_and_both_paths_answer(var):
+def test_all_links_get_the_prefix_of_the_base_url_and_both_paths_answer(live):
     settings = load({"KB_BASE_URL": "https://example.com/support/"})
-    client = TestClient(create_app(Parts(live=LiveIndex(var), settings=settings)))
+    client = TestClient(create_app(Parts(live=live, settings=settings)))
     for path in ("/ja/", "/ja/articles/returns/refund", "/ja/search", "/ja/categories/returns", "/ja/nope"):
         bare, behind = (
             client.simulate_get(place, params={"q": "返金"}) for place in (path, f"/support{path}")

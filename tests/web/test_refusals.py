@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
 from falcon.testing import TestClient
@@ -46,8 +45,8 @@ ROWS = [
 ]
 
 
-def failing(var: Path, error: Exception) -> TestClient:
-    app = create_app(Parts(live=LiveIndex(var)))
+def failing(live: LiveIndex, error: Exception) -> TestClient:
+    app = create_app(Parts(live=live))
     app.add_route("/api/v1/fail", Failing(error))
     app.add_route("/ja/fail", Failing(error))
     return TestClient(app)
@@ -58,8 +57,8 @@ def test_every_row_of_the_table_is_tried_here():
 
 
 @pytest.mark.parametrize(("error", "status"), ROWS)
-def test_each_failure_has_its_status_and_reads_the_same_way(var, error, status):
-    answer = failing(var, error).simulate_get("/api/v1/fail")
+def test_each_failure_has_its_status_and_reads_the_same_way(live, error, status):
+    answer = failing(live, error).simulate_get("/api/v1/fail")
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json["status"] == status
@@ -72,8 +71,8 @@ def test_each_failure_has_its_status_and_reads_the_same_way(var, error, status):
 
 
 @pytest.mark.parametrize(("error", "status"), ROWS)
-def test_people_get_a_page_with_a_search_box(var, error, status):
-    answer = failing(var, error).simulate_get("/ja/fail", headers={"Accept": "text/html"})
+def test_people_get_a_page_with_a_search_box(live, error, status):
+    answer = failing(live, error).simulate_get("/ja/fail", headers={"Accept": "text/html"})
     assert answer.status_code == status
     assert answer.headers["content-type"].startswith("text/html")
     assert 'role="search"' in answer.text
@@ -84,8 +83,8 @@ def test_people_get_a_page_with_a_search_box(var, error, status):
     "error", [ZeroDivisionError("secret"), errors.IndexLocked("secret"), RecursionError("secret")]
 )
 @pytest.mark.parametrize("path", ["/api/v1/fail", "/ja/fail"])
-def test_a_fault_of_ours_tells_nothing_but_its_number(var, error, path):
-    answer = failing(var, error).simulate_get(path)
+def test_a_fault_of_ours_tells_nothing_but_its_number(live, error, path):
+    answer = failing(live, error).simulate_get(path)
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
