@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARTICLES ?= articles
 PORT ?= 8000
+# named, or else each process of the tests rewrites all of schemathesis for its plugin, which none of them uses
+PLUGINS := -p xdist -p playwright -p hypothesispytest
 
 .PHONY: help install run preview test check lint types lock ranks clean
 
@@ -20,7 +22,7 @@ preview: install  ## serve a branch as it will look, drafts included: make previ
 test: .venv/installed-dev  ## install what the tests need, then run all of them
 	@sh tests/install.sh
 	@$(BIN)/python -m compileall -q kb  # the tests start many processes
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest $(PLUGINS) -n auto --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed-dev  ## format, lint, types
 	$(BIN)/ruff format --check .
