@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,13 +142,13 @@ class Delivery:
         if not self._failing:
             LOG.warning("facts wait in the spool", reason=reason)
         self._failing, self._migrated = reason, False
-        for file in written(self._folder):
-            try:
-                _sync(file)
-            except FileNotFoundError:
-                continue  # completed meanwhile: the next failure finds it under its other name
-            except OSError as failed:
-                LOG.warning("the spool cannot be synced", reason=failed.strerror or str(failed))
+        try:
+            for file in written(self._folder):
+                # one that was completed meanwhile is found under its other name by the next failure
+                with suppress(FileNotFoundError):
+                    _sync(file)
+        except OSError as failed:
+            LOG.warning("the spool cannot be synced", reason=failed.strerror or str(failed))
 
 
 def deliver(folder: Path, take: Callable[[list[AnyFact], int], None], most: int) -> None:

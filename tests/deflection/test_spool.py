@@ -232,13 +232,29 @@ def test_a_fault_of_ours_while_storing_holds_facts_up_and_loses_none(spool, stor
 def test_while_the_store_is_away_small_files_do_not_pile_up(folder, tmp_path):
     (tmp_path / "blocked").write_text("no folder")
     spool = Spooling(
-        folder, EventStore(database_url(tmp_path / "blocked")), Bounds(linger=0.001, gather=0.001)
+        folder,
+        EventStore(database_url(tmp_path / "blocked")),
+        Bounds(linger=0.001, longest=0.001, gather=0.001),
     )
     for n in range(200):
         spool.put(searched(n))
         assert spool.settle(SECONDS)
     assert len(written(folder)) == 2
     spool.close(0.2)
+
+
+def test_a_folder_that_cannot_be_looked_into_does_not_end_the_delivery(tmp_path, sqlite_store):
+    delivery = Delivery(tmp_path / ("x" * 300), sqlite_store, QUICK)
+    delivery.start()
+    end = time.monotonic() + SECONDS
+    while not delivery.failing:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    thread = delivery._thread
+    assert thread
+    thread.join(0.5)  # it tries again meanwhile
+    assert thread.is_alive()
+    delivery.close()
 
 
 def test_a_damaged_line_costs_itself_and_is_counted(folder, sqlite_store):
