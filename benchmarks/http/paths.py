@@ -2,14 +2,16 @@
 
     .venv/bin/python benchmarks/http/paths.py VAR LOCALE FOLDER
 
-Queries are the titles, headings and questions that the articles hold, each once, in an order of chance; a
-suggestion is asked for with the first letters of one.
+Queries are the titles, headings and questions that the articles hold, each once, in an order of chance; and
+pairs of short ones, until there are more than any worker remembers. A suggestion is asked for with the first
+letters of one.
 """
 
 from __future__ import annotations
 
 import random
 import sys
+from itertools import chain, islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +21,8 @@ from kb.model import Audience
 
 LONGEST = 100
 """Characters of a query; a longer heading is nothing that anybody types."""
+SHORT = 12
+QUERIES = 6000
 
 
 def main() -> None:
@@ -33,9 +37,13 @@ def main() -> None:
     queries = [text for text in dict.fromkeys(texts) if text and len(text) <= LONGEST]
     chance = random.Random(5)
     chance.shuffle(queries)
+    short = [text for text in queries if len(text) <= SHORT]
+    pairs = (" ".join(chance.sample(short, 2)) for _ in range(10 * QUERIES))
+    searched = list(islice(dict.fromkeys(chain(queries, pairs)), QUERIES))
+    chance.shuffle(searched)
     typed = [text[: chance.randint(1, 8)] for text in queries]
     write(folder / "hello", ["/"])
-    write(folder / "search", [f"/api/v1/search?locale={locale}&q={quote(text)}" for text in queries])
+    write(folder / "search", [f"/api/v1/search?locale={locale}&q={quote(text)}" for text in searched])
     write(folder / "search-one", [f"/api/v1/search?locale={locale}&q={quote(queries[0])}"])
     write(
         folder / "suggest",

@@ -97,20 +97,21 @@ def verify(var: Path, manifest: Manifest, durable: bool) -> None:
 
     Raises IndexDamaged. 100 MB take 0.1 s, and what this process read before is not read again.
     """
+    root = index_root(var)
     served = {
-        index_root(var) / name: expected
+        root / name: expected
         for name, expected in manifest.files.items()
         if durable or name.split("/")[-2] not in UNSERVED
     }
     try:
         for name, expected in manifest.files.items():
-            place = f"{index_root(var)}/{name}"
+            place = f"{root}/{name}"
             size = os.stat(place).st_size  # noqa: PTH116 (hundreds of paths take longer than their files)
             if size != expected.size:
                 raise IndexDamaged(place, f"has {size} bytes, not {expected.size}")
         found = sums_of(list(served))
     except OSError as error:
-        where = error.filename or index_root(var)
+        where = error.filename or root
         raise IndexDamaged(where, f"cannot be read ({error.strerror or error})") from error
     for (file, expected), sum_ in zip(served.items(), found, strict=True):
         if sum_ != expected:
