@@ -115,7 +115,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Any) -> Any:
         """Go on with a connection whose next request comes at once, unless another waits for a thread.
 
-        gunicorn hands it back to the loop, which hands it to a thread again: a third of a short request.
+        gunicorn hands it back to the loop, which hands it to a thread again: a seventh of a short request.
         """
         self._waiting.popleft()
         more = super().handle(conn)
