@@ -34,7 +34,6 @@ COMMANDS = {
     "gap": "kb.reports_cli:gap_command",
 }
 
-
 _MOST_FILES = 65_536
 
 
@@ -86,7 +85,7 @@ def main() -> None:
 
 def _open_files() -> None:
     """As many as the system grants: Python holds a descriptor for each mapped file, fifty a locale and
-    audience, and those of two generations when one follows the other."""
+    audience and one for every 64 articles, and those of two generations when one follows the other."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -252,7 +252,7 @@ class ArticleMark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """What an article was to a ticket; without one only for `missing`."""
 
     relation: Literal["solved_by", "sent", "wrong", "missing"]
-    article: Annotated[str, Meta(max_length=MAX_QUERY)] = ""
+    article: Annotated[str, Meta(max_length=400)] = ""
     locale: str = ""
     note: Annotated[str, Meta(max_length=2000, description="For the article's owner, with `wrong`.")] = ""
 
