@@ -41,11 +41,11 @@ STEPS: Sequence[tuple[str, tuple[str, ...]]] = (
 def spoken(text: str) -> str:
     """The query as somebody types it who does not convert: kanji words in hiragana, the rest as it is."""
     folded, out, end = fold(text).text, [], 0
-    for word in japanese.cut(japanese_only(folded)):
-        surface = folded[word.start : word.end]
+    for start, word in japanese.cut(japanese_only(folded)):
+        surface = folded[start : start + word.end]
         kanji = re.search(r"[\u3400-\u9fff]", surface) and word.reading
-        out += [folded[end : word.start], word.reading if kanji else surface]
-        end = word.end
+        out += [folded[end:start], word.reading if kanji else surface]
+        end = start + word.end
     return "".join([*out, folded[end:]])
 
 

@@ -131,10 +131,10 @@ def _pieces(text: str) -> Iterator[tuple[str, str, bool]]:
         for m in english.WORD.finditer(folded)
     ]
     if japanese.JAPANESE.search(folded):
-        for word in japanese.cut(japanese_only(folded)):
+        for start, word in japanese.cut(japanese_only(folded)):
             for part in word.parts or (word,):
-                surface = to_hiragana(folded[part.start : part.end])
-                found.append((part.start, surface, part.reading or surface, part.content))
+                surface = to_hiragana(folded[start + part.start : start + part.end])
+                found.append((start + part.start, surface, part.reading or surface, part.content))
     for _, written, read, begins in sorted(found):
         if written.isalnum() or "ー" in written:
             yield written, read, begins

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 import numpy as np
@@ -132,7 +133,7 @@ def numbers_of(table: bytes, columns: int) -> Numbers:
 
 
 def _table(rows: Iterable[Iterable[int]]) -> bytes:
-    return np.fromiter((n for row in rows for n in row), np.int32).tobytes()
+    return np.fromiter(chain.from_iterable(rows), np.int32).tobytes()
 
 
 def _analyses(analysed: Analysed) -> list[Analysis]:

@@ -66,21 +66,21 @@ def japanese_only(text: str) -> str:
 
 def _japanese(folded: Folded, tokens: list[Token], reading: list[str]) -> None:
     end = 0
-    for word in japanese.cut(japanese_only(folded.text)):
-        if word.start > end:
+    for start, word in japanese.cut(japanese_only(folded.text)):
+        if start > end:
             reading.append(" ")
         reading.append(word.reading)
-        end = word.end
+        end = start + word.end
         for part in word.parts:
             if part.content:
-                tokens.append(_token(part, folded, compound=False))
+                tokens.append(_token(part, start, folded, compound=False))
         if word.content:
-            tokens.append(_token(word, folded, compound=bool(word.parts)))
+            tokens.append(_token(word, start, folded, compound=bool(word.parts)))
 
 
-def _token(word: japanese.Morpheme, folded: Folded, compound: bool) -> Token:
+def _token(word: japanese.Morpheme, at: int, folded: Folded, compound: bool) -> Token:
     reading = word.reading if word.reading != word.term else ""
-    return Token(word.term, *folded.span(word.start, word.end), compound, reading)
+    return Token(word.term, *folded.span(at + word.start, at + word.end), compound, reading)
 
 
 def _latin(folded: Folded, tokens: list[Token]) -> None:

@@ -183,6 +183,7 @@ def term(word: str) -> str:
     return str(_porter2(word)) if word.isascii() and word.isalpha() else word
 
 
+@lru_cache(maxsize=16384)
 def is_stop(word: str) -> bool:
     return (
         word in STOP_WORDS

@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sudachipy import Dictionary, SplitMode, Tokenizer
 
@@ -80,7 +80,7 @@ _LIGHT = frozenset(
 
 
 class Morpheme(NamedTuple):
-    """Positions count characters of the text that was given."""
+    """Positions count characters, from where the whole word begins."""
 
     term: str
     start: int
@@ -96,6 +96,9 @@ class Morpheme(NamedTuple):
 _dictionary_lock = threading.Lock()
 _dictionary: Dictionary | None = None
 _local = threading.local()
+_KNOWN = 32_768
+_known: dict[tuple[int, str], Morpheme] = {}
+"""Words of the dictionary by number and as written: most of a text has stood somewhere before."""
 
 
 def _tokenizer() -> Tokenizer:
@@ -109,32 +112,47 @@ def _tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def cut(text: str) -> Iterator[Morpheme]:
-    """Morphemes of folded text that holds only Japanese script and spaces."""
+def cut(text: str) -> Iterator[tuple[int, Morpheme]]:
+    """Morphemes of folded text that holds only Japanese script and spaces, and where each begins."""
     for start in range(0, len(text), _CHUNK):
-        yield from _cut_chunk(text[start : start + _CHUNK], start)
+        for morpheme in _tokenizer().tokenize(text[start : start + _CHUNK]):
+            surface = morpheme.surface()
+            if surface and not surface.isspace():
+                yield start + morpheme.begin(), _word(morpheme, surface)
 
 
-def _cut_chunk(text: str, offset: int) -> Iterator[Morpheme]:
-    for morpheme in _tokenizer().tokenize(text):
-        surface = morpheme.surface()
-        if not surface or surface.isspace():
-            continue
-        parts = morpheme.split(SplitMode.A, add_single=False) if len(surface) > 1 else ()
-        yield Morpheme(
-            *_word(morpheme, offset),
-            tuple(Morpheme(*_word(part, offset), ()) for part in parts if part.surface()),
-        )
+def _word(morpheme: Any, surface: str) -> Morpheme:
+    """Looked up once: that takes longer than to find the words in a text."""
+    # in a long word that is spelled even longer (スーーパー) its words stand elsewhere
+    key = morpheme.word_id(), surface
+    word = _known.get(key)
+    if word is None:
+        word = _looked_up(morpheme, surface)
+        # only words of the dictionary are remembered: a reader may type anything
+        if not morpheme.is_oov():
+            if len(_known) >= _KNOWN:
+                _known.clear()
+            _known[key] = word
+    return word
 
 
-def _word(morpheme: object, offset: int) -> tuple[str, int, int, str, bool]:
-    pos = morpheme.part_of_speech()  # type: ignore[attr-defined]
-    normal = morpheme.normalized_form()  # type: ignore[attr-defined]
-    reading = morpheme.reading_form()  # type: ignore[attr-defined]
+def _looked_up(morpheme: Any, surface: str) -> Morpheme:
+    start = morpheme.begin()
+    parts = morpheme.split(SplitMode.A, add_single=False) if len(surface) > 1 else ()
+    return Morpheme(
+        *_entry(morpheme, start),
+        tuple(Morpheme(*_entry(part, start), ()) for part in parts if part.surface()),
+    )
+
+
+def _entry(morpheme: Any, start: int) -> tuple[str, int, int, str, bool]:
+    pos = morpheme.part_of_speech()
+    normal = morpheme.normalized_form()
+    reading = morpheme.reading_form()
     return (
         term(normal[:LONGEST]),
-        offset + morpheme.begin(),  # type: ignore[attr-defined]
-        offset + morpheme.end(),  # type: ignore[attr-defined]
+        morpheme.begin() - start,
+        morpheme.end() - start,
         # nothing long is remembered: a reader may type it
         _hiragana(reading) if len(reading) <= LONGEST else to_hiragana(reading),
         pos[0] not in _FUNCTION and normal not in _LIGHT,

@@ -14,7 +14,7 @@ _ALL_KANA = re.compile(r"[\u3041-\u3096\u309d\u309e\u30a1-\u30fa\u30fc-\u30fe]+"
 
 def to_hiragana(text: str) -> str:
     """Katakana to hiragana, character for character; the long mark ー stays."""
-    return text.translate(_HIRAGANA)
+    return text if text.isascii() else text.translate(_HIRAGANA)
 
 
 def is_kana(text: str) -> bool:

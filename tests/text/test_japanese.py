@@ -8,7 +8,7 @@ from kb.text.japanese import cut, term
 
 
 def content(text: str) -> list[str]:
-    return [word.term for word in cut(text) if word.content]
+    return [word.term for _, word in cut(text) if word.content]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_only_words_with_a_meaning_of_their_own_are_content(text: str, terms: li
 
 
 def test_a_compound_has_its_words_as_parts() -> None:
-    airport = next(cut("関西国際空港"))
+    _, airport = next(cut("関西国際空港"))
     assert (airport.term, airport.start, airport.end) == ("関西国際空港", 0, 6)
     assert [(part.term, part.start, part.end) for part in airport.parts] == [
         ("関西", 0, 2), ("国際", 2, 4), ("空港", 4, 6),
@@ -38,7 +38,7 @@ def test_positions_go_on_behind_the_first_piece_that_sudachi_is_given() -> None:
     text = "返金 " * 5000
     words = list(cut(text))
     assert len(words) == 5000
-    assert [text[word.start : word.end] for word in words] == ["返金"] * 5000
+    assert [text[start : start + word.end] for start, word in words] == ["返金"] * 5000
 
 
 def test_katakana_and_hiragana_share_a_term() -> None:
