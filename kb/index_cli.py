@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -9,11 +10,10 @@ import click
 from kb import indexer
 from kb.content.paths import is_language
 from kb.content.tree import read_tree
-from kb.errors import BadParameter, IndexDamaged
-from kb.index.generation import has_index
+from kb.errors import BadParameter
+from kb.later import settle
 from kb.model import Severity, Tree
 from kb.options import ARTICLES, LOCALE, VAR
-from kb.processes import get_ready
 from kb.progress import progress
 
 _LEFT_OUT = frozenset({"duplicate-id", "empty"})
@@ -34,11 +34,11 @@ def build_index(articles: Path, var: Path, locale: str | None, rebuild: bool) ->
     """Read, index, and say what was done."""
     if locale is not None and not is_language(locale):
         raise BadParameter("--locale", f"{locale!r} is no language like ja, en or pt-BR")
-    if rebuild or not _stands(var):
-        get_ready("kb.index.locales")
+    settle()
     with progress() as step:
         known = None if rebuild else indexer.known_articles(var)
-        tree = read_tree(articles, locale=locale, known=known, progress=lambda d, n: step("reading", d, n))
+        reading = partial(step, "reading")
+        tree = read_tree(articles, locale=locale, known=known, progress=reading, processes=2)
         summary = indexer.build(tree, var, rebuild=rebuild, progress=step)
     told = [each for each in tree.findings if each.severity is Severity.ERROR or each.code in _LEFT_OUT]
     for finding in told:
@@ -55,11 +55,3 @@ def build_index(articles: Path, var: Path, locale: str | None, rebuild: bool) ->
         + (f"; {warnings} warnings, see `kb check`" if warnings else "")
     )
     return tree
-
-
-def _stands(var: Path) -> bool:
-    """Whether there may be something to continue; a damaged pointer is replaced by what is built."""
-    try:
-        return has_index(var)
-    except IndexDamaged:
-        return False

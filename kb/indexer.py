@@ -314,6 +314,7 @@ def _write(job: Job, processes: int) -> None:
     Locales are written side by side when there are several; in a single one, articles are cut side by side.
     """
     works = [_begin(job, locale) for locale in job.locales]
+    _describe(job)  # with synonyms, cut: the dictionary is loaded for all helpers
     busy = [work for work in works if work is not None]
     articles = len(job.changes.fresh)
     with pool(processes if articles >= POOL_FROM else 1) as helpers:
@@ -324,7 +325,6 @@ def _write(job: Job, processes: int) -> None:
             for work in busy:
                 for _ in fill(work, cut(work.fresh, helpers)):
                     job.progress("writing", next(done), articles)
-    _describe(job)
 
 
 def _begin(job: Job, locale: str) -> Work | None:

@@ -10,8 +10,10 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from multiprocessing import connection, forkserver, get_context, parent_process
+from multiprocessing import connection, get_context, parent_process
 from typing import Any, NoReturn, TypeVar
+
+from kb.later import settle
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -19,6 +21,8 @@ Made = TypeVar("Made")
 _LOOK_SECONDS = 0.1
 _counter: Any = None
 """In a helper: the number that all helpers count up together."""
+_own: set[int] = set()
+"""Descriptors of this process alone."""
 
 
 class Helpers:
@@ -77,25 +81,29 @@ def heard(descriptor: int, seconds: float) -> bool:
     return bool(waiting.poll(seconds * 1000))
 
 
-def get_ready(*modules: str) -> None:
-    """Have what helpers are forked from import these now, in a process of its own."""
-    forkserver.set_forkserver_preload(list(modules))
-    forkserver.ensure_running()
-
-
 @contextmanager
 def pool(processes: int) -> Iterator[Helpers | None]:
     """A pool of `processes`; None when one is enough."""
     if processes < 2:
         yield None
         return
-    # forked from a process without threads: our own child would inherit locks of threads that it has not
-    context = get_context("forkserver")
+    # what is imported here is in a fork at once; but it would inherit locks of threads that it has not
+    context = get_context("fork" if threading.active_count() == 1 else "forkserver")
     counter = context.Value("q", 0)
     with ProcessPoolExecutor(
         processes, mp_context=context, initializer=_begin, initargs=(counter,)
     ) as executor:
         yield Helpers(executor, counter)
+
+
+@contextmanager
+def kept_from_helpers(descriptor: int) -> Iterator[None]:
+    """A lock that is to end with this process: those that it forks within the block do not hold it, too."""
+    _own.add(descriptor)
+    try:
+        yield
+    finally:
+        _own.discard(descriptor)
 
 
 def _count_steps(work: Callable[[Given], Iterable[None]], item: Given) -> None:
@@ -108,6 +116,9 @@ def _begin(counter: Any) -> None:
     """In a child: it would wait for ever for work from a parent that was killed."""
     global _counter
     _counter = counter
+    for descriptor in _own:
+        os.close(descriptor)
+    settle()
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()

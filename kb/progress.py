@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Step = Callable[[str, int, int], None]
 """Called with (step, done, total)."""
+_DRAW_SECONDS = 0.1
 
 
 @contextmanager
@@ -22,11 +24,17 @@ def progress() -> Iterator[Step]:
     columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(),
                bars.TimeElapsedColumn())  # fmt: skip
     tasks: dict[str, bars.TaskID] = {}
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    drawn = 0.0
+    # drawn at a step: a thread that draws would keep this process from forking helpers
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
 
         def step(name: str, done: int, total: int) -> None:
+            nonlocal drawn
             if name not in tasks:
                 tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=done, total=total)
+            now = time.monotonic()
+            due = now - drawn >= _DRAW_SECONDS
+            drawn = now if due else drawn
+            bar.update(tasks[name], completed=done, total=total, refresh=due)
 
         yield step

@@ -7,7 +7,6 @@ when prometheus-client, which decides while it is imported whether processes sha
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import secrets
@@ -28,7 +27,7 @@ from msgspec import Struct
 from kb.desk.office import FACTS, TICKETS, Bell, open_office
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreReadOnly
 from kb.index import kernel
-from kb.later import importing, later
+from kb.later import importing, later, settle
 from kb.ports import bind
 from kb.settings import Settings
 from kb.signing import signing_secret
@@ -47,8 +46,6 @@ MAX_REQUESTS_JITTER = 20_000
 REQUEST_LINE = 8190
 """gunicorn's own 4,094 bytes end at some 440 Japanese characters, escaped."""
 KEEPALIVE_SECONDS = 5
-YOUNG = 20_000
-"""Values that are made before Python looks for circles among them."""
 LOOK_SECONDS = 0.02
 """Between two looks of a worker at the pointer."""
 
@@ -72,10 +69,7 @@ def serve(
         with importing():
             import_module("kb.api")
         import_module("kb.text.analyze").analyze("返金")
-        gc.freeze()
-        # a search makes some thousand values and no circles: to look for these after every 700 is a
-        # thirtieth of its time
-        gc.set_threshold(YOUNG)
+        settle()
         ring = _publisher(var.absolute(), settings)
         if until is not None:
             until()

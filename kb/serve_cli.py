@@ -1,12 +1,13 @@
-"""`kb serve`: the index is made by a process of its own while this one imports what answers requests."""
+"""`kb serve`: the index is made by a forked process while this one imports what answers requests."""
 
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import click
 import msgspec
 
 from kb.desk.senders import senders
-from kb.errors import BadParameter
+from kb.errors import BadParameter, KbError
 from kb.later import importing
 from kb.options import ARTICLES, LOCALE, VAR
 from kb.ports import check_address
@@ -83,22 +84,36 @@ def _indexed(articles: Path | None, var: Path, locale: str | None) -> Iterator[C
     if articles is None:
         yield lambda: None
         return
-    options = ["--articles", str(articles), "--var", str(var), *(("--locale", locale) if locale else ())]
-    indexing = subprocess.Popen([sys.executable, "-m", "kb", "index", *options])  # noqa: S603 - ourselves
+    with importing():
+        import_module("kb.index.generation")  # what both need
+    indexing = get_context("fork").Process(target=_index, args=(articles, var, locale))
+    indexing.start()
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
     def stands() -> None:
-        status = indexing.wait()
-        if status:
+        indexing.join()
+        if indexing.exitcode:
             # it has said why
-            sys.exit(status)
+            sys.exit(indexing.exitcode)
         signal.signal(signal.SIGTERM, before)
 
     try:
         yield stands
     finally:
         indexing.terminate()
-        indexing.wait()
+        indexing.join()
+
+
+def _index(articles: Path, var: Path, locale: str | None) -> None:
+    with importing():
+        from kb.index_cli import build_index
+    try:
+        build_index(articles, var, locale, rebuild=False)
+    except KbError as error:
+        click.echo(f"kb: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)  # the parent says that it was stopped
 
 
 @contextmanager

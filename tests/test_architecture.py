@@ -35,8 +35,8 @@ LAYERS = (
     ("vocabulary",),
     ("content", "index"),  # files → articles · the index on disk
     ("text", "settings", "signing"),  # the one way words are cut
-    ("model", "processes", "ports", "later", "roles", "terminal", "progress", "words", "chance"),  # values
-    ("options",),
+    ("model", "processes", "ports", "roles", "terminal", "progress", "words", "chance"),  # values
+    ("options", "later"),
     ("errors",),  # failures
     ("",),  # kb/__init__.py: the version
 )

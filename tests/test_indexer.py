@@ -595,7 +595,6 @@ def test_two_processes_make_the_same_index_as_one(tmp_path: Path, var: Path) -> 
     assert both == answers(live(tmp_path / "one"), queries)
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 def test_a_helping_process_that_is_killed_costs_time_only(tmp_path: Path, var: Path) -> None:
     killed: set[int] = set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from multiprocessing import active_children
 from pathlib import Path
 
 from kb.content.tree import read_tree
@@ -109,18 +110,5 @@ def holding(base: Path, word: str) -> list[str]:
 
 
 def helpers() -> set[int]:
-    """Processes that this one has to help it, forked from a server of theirs; needs Linux."""
-    servers = {child for child in _children("self") if "forkserver" in _command(child)}
-    return {int(helper) for server in servers for helper in _children(server)}
-
-
-def _children(process: str) -> set[str]:
-    return {
-        child
-        for task in Path(f"/proc/{process}/task").iterdir()
-        for child in (task / "children").read_text().split()
-    }
-
-
-def _command(process: str) -> str:
-    return Path(f"/proc/{process}/cmdline").read_text()
+    """Processes that this one has to help it."""
+    return {child.pid for child in active_children() if child.pid}

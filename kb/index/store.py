@@ -32,6 +32,7 @@ from kb.index.schema import fingerprint
 from kb.index.state import Media, MediaEntry, read_state
 from kb.index.sums import checksum, sums_of
 from kb.model import Audience
+from kb.processes import kept_from_helpers
 
 SYNC_THREADS = 8
 """A disk that is told to write many files at once takes hardly longer than for the largest."""
@@ -60,7 +61,7 @@ def locked(var: Path) -> Iterator[None]:
     with writable(var):
         make_folder(root)
         lock = (root / "lock").open("a")
-    with lock:
+    with lock, kept_from_helpers(lock.fileno()):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

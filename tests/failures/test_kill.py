@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -13,8 +14,10 @@ from trees import SHOP, answers, folders, index, live, write
 
 from failures.killed import build_with_helpers, count_calls, search_until_told
 from kb.index.layout import index_root, manifest_file
+from kb.index.store import locked
 from kb.indexer import POOL_FROM
 from kb.model import Audience
+from kb.processes import pool
 
 KILLS = 10
 
@@ -116,6 +119,23 @@ def test_the_helpers_of_a_killed_builder_end_with_it(tmp_path: Path, processes: 
         time.sleep(0.05)
     assert [helper for helper in helpers if alive(helper)] == []
     assert index(root, tmp_path / "var").articles == POOL_FROM
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
+def test_the_lock_of_a_build_is_not_held_by_its_helpers(tmp_path: Path) -> None:
+    """It would outlive a builder that was killed."""
+    with locked(tmp_path), pool(2) as helpers:
+        assert helpers is not None
+        assert str(index_root(tmp_path) / "lock") in open_files(0)
+        assert str(index_root(tmp_path) / "lock") not in next(helpers.map(open_files, [0], 1))
+
+
+def open_files(_: int) -> list[str]:
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(entry.readlink()))
+    return found
 
 
 def alive(process: int) -> bool:
