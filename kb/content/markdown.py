@@ -119,7 +119,6 @@ def render(
         html = rawhtml.clean(raw)
         page = PageReader(path, layout or Layout((), locale), title, html.count("<h1") == 1)
         page.feed(html)
-        page.finish()
     except RecursionError:
         raise ContentError(path, 0, "is nested too deeply to be rendered") from None
     except Exception as error:

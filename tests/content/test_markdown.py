@@ -194,6 +194,24 @@ def test_a_remote_image_or_frame_becomes_a_link_and_loads_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    "inner",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        '<a title="</iframe><script>alert(1)</script>">x',
+        '<b title="</iframe><b id=" q=" title="></iframe><script>">',
+    ],
+)
+def test_what_stands_in_a_frame_is_not_taken_for_html(inner: str) -> None:
+    """To a browser it is text, so the cleaner leaves it as it is."""
+    found = page(f'before <iframe src="https://b.example/v">{inner}</iframe> <b title="<i>">after</b>\n')
+    assert "<script" not in found.html
+    assert "<img" not in found.html
+    assert "before" in found.html
+    assert "after" in found.html
+
+
+@pytest.mark.parametrize(
     "body",
     [
         "[x](javascript:alert(1))",
