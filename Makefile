@@ -43,7 +43,7 @@ ranks: install  ## renew the committed ranks of the golden queries
 clean:  ## remove .venv and var
 	rm -rf .venv var
 
-.venv/installed: requirements.lock pyproject.toml kb/index/kernel_compiled.pyx
+.venv/installed: requirements.lock pyproject.toml $(wildcard kb/*/*.pyx)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kb needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock

@@ -47,20 +47,32 @@ class Query(Struct, frozen=True, kw_only=True):
     product: str = ""
 
 
-class Hit(Struct, frozen=True, kw_only=True):
-    """An article, pointing at its best section."""
+class Hit(Struct, frozen=True, kw_only=True, array_like=True):
+    """An article, pointing at its best section: by numbers, which `snapshot` gives their names."""
 
-    card: Card
-    section: Heading
-    sections: tuple[Heading, ...]
-    """Up to three that answer, the best first."""
+    snapshot: Snapshot
+    article: int
+    shown: tuple[int, ...]
+    """Up to three sections that answer, the best first."""
     snippet: Snippet
     title_marks: tuple[Span, ...]
     score: float
     strict: bool
 
+    @property
+    def card(self) -> Card:
+        return self.snapshot.card(self.article)
 
-class Results(Struct, frozen=True, kw_only=True):
+    @property
+    def section(self) -> Heading:
+        return self.snapshot.heading(self.shown[0])
+
+    @property
+    def sections(self) -> tuple[Heading, ...]:
+        return tuple(map(self.snapshot.heading, self.shown))
+
+
+class Results(Struct, frozen=True, kw_only=True, array_like=True):
     query: str
     total: int
     """Articles that match strictly."""
@@ -147,13 +159,12 @@ def _facets(snapshot: Snapshot, query: Query, strict: Bits) -> dict[str, tuple[t
 
 def _hit(snapshot: Snapshot, scored: Scored, marked: Sought, sure: float) -> Hit:
     article, score, strict, shown = scored
-    card, sections = snapshot.card(article), tuple(map(snapshot.heading, shown))
     return Hit(
-        card=card,
-        section=sections[0],
-        sections=sections,
+        snapshot=snapshot,
+        article=article,
+        shown=shown,
         snippet=excerpt(snapshot, shown[0], snapshot.passage(shown[0]).text, marked),
-        title_marks=title_marks(card, marked),
+        title_marks=title_marks(snapshot.card(article), marked),
         score=round(score * sure, 4),
         strict=strict,
     )

@@ -1,4 +1,4 @@
-"""Results and articles → the shapes of the API, and marked text → HTML. Called by resources and pages.
+"""Results and articles → the shapes of the API. Called by resources and pages.
 
 This is the edge: nothing below knows marks as HTML or where the service is reached.
 """
@@ -6,17 +6,20 @@ This is the edge: nothing below knows marks as HTML or where the service is reac
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape, unescape
 from urllib.parse import quote
 
+import msgspec
+
 from kb.content.paths import article_url
 from kb.index.snapshot import Card
-from kb.model import Article, Span
+from kb.model import Article
 from kb.related import Related
 from kb.search import Hit, Results
 from kb.suggest import Suggestion
+from kb.web.answers import encode
+from kb.web.hits import hits_json
 from kb.web.reader import Shelf
 from kb.web.shapes import (
     ArticleAnswer,
@@ -27,8 +30,6 @@ from kb.web.shapes import (
     RelatedItem,
     SearchAnswer,
     SearchHit,
-    SectionLink,
-    SectionName,
     SuggestionItem,
 )
 from kb.words import Texts
@@ -39,19 +40,6 @@ _OWN_LINK = re.compile(r'(<(?:a|img)\s[^<>]*?(?:href|src)=")/')
 
 _HEADING = re.compile(r'<h([2-4]) id="(?P<anchor>[^"]+)">(?P<title>.*?)</h\1>', re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
-
-
-def mark(text: str, marks: Sequence[Span], element: str = "mark") -> str:
-    """HTML: everything escaped, then the spans within an element."""
-    # most texts have nothing to escape, which is known at once for all their parts
-    plain = not ("&" in text or "<" in text or ">" in text or '"' in text or "'" in text)
-    safe = str if plain else escape
-    parts: list[str] = []
-    opening, closing, last = f"<{element}>", f"</{element}>", 0
-    for span in marks:
-        parts += (safe(text[last : span.start]), opening, safe(text[span.start : span.end]), closing)
-        last = span.end
-    return "".join((*parts, safe(text[last:])))
 
 
 def own_links(html: str, prefix: str) -> str:
@@ -81,53 +69,27 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def search_answer(
-    results: Results, shelf: Shelf, prefix: str, search_id: str, took_ms: float
-) -> SearchAnswer:
-    return SearchAnswer(
-        query=results.query,
-        locale=shelf.locale,
-        search_id=search_id,
-        total=results.total,
-        took_ms=round(took_ms, 2),
-        generation=shelf.generation.name,
-        corrected=results.corrected,
-        hits=[search_hit(hit, prefix) for hit in results.hits],
+def search_json(results: Results, shelf: Shelf, prefix: str, search_id: str, took_ms: float) -> bytes:
+    """The answer to a search, as JSON."""
+    answer = encode(SearchAnswer(
+        query=results.query, locale=shelf.locale, search_id=search_id, total=results.total,
+        took_ms=round(took_ms, 2), generation=shelf.generation.name, corrected=results.corrected, hits=[],
         facets={
             name: [FacetCount(value=value, count=count) for value, count in pairs]
             for name, pairs in results.facets.items()
         },
-    )
+    ))  # fmt: skip
+    # within a string a quotation mark is escaped: this can stand nowhere else
+    before, hits, after = answer.partition(b'"hits":[')
+    return b"".join((before, hits, hits_json(results.hits, prefix), after))
 
 
 def search_hit(hit: Hit, prefix: str) -> SearchHit:
     """A hit in the shape of the API; the excerpt as text with marks, and as HTML."""
-    card = hit.card
-    page = prefix + article_url(card.locale, card.id)
-    links = [
-        SectionLink(
-            anchor=each.anchor, title=each.title, url=prefix + article_url(card.locale, card.id, each.anchor)
-        )
-        for each in hit.sections
-    ]
-    return SearchHit(
-        id=card.id,
-        locale=card.locale,
-        url=links[0].url if links else page,
-        title=card.title,
-        kind=card.kind,
-        section=SectionName(anchor=hit.section.anchor, title=hit.section.title),
-        sections=links,
-        snippet=hit.snippet,
-        snippet_html=mark(hit.snippet.text, hit.snippet.marks),
-        title_html=mark(card.title, hit.title_marks),
-        score=hit.score,
-        category=card.category,
-        tags=card.tags,
-        products=card.products,
-        audience=card.audience,
-        updated_at=card.updated,
-    )
+    return _decode_hit(hits_json((hit,), prefix))
+
+
+_decode_hit = msgspec.json.Decoder(SearchHit).decode
 
 
 def suggestion(item: Suggestion, locale: str, prefix: str) -> SuggestionItem:

@@ -13,12 +13,10 @@ from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 import msgspec
-from msgspec import Struct
 
 from kb.index.generation import Generation
+from kb.index.snapshot import Snapshot
 from kb.search import Results
-from kb.web.answers import encode
-from kb.web.shapes import SearchAnswer
 
 MOST_BYTES = 2_000_000
 """Of one kind of answer in one process: some 100 articles."""
@@ -63,25 +61,14 @@ class _Kept(Generic[T]):
         self.size = 0
 
 
-class Found(Struct, frozen=True):
-    """The answer to a search but for its id and its time, which go between the parts."""
-
-    results: Results
-    """Without hits: what is counted and recorded of a search."""
-    hits: int
-    """How many there were."""
-    parts: tuple[bytes, bytes, bytes]
-
-    def body(self, search_id: str, took_ms: float) -> bytes:
-        before, between, after = self.parts
-        return b"".join((before, encode(search_id), between, encode(round(took_ms, 2)), after))
+def packed(results: Results) -> bytes:
+    """Results as they are remembered: a third of their JSON, and nothing that the collector looks at."""
+    return _pack(results)
 
 
-def found(results: Results, answer: SearchAnswer) -> Found:
-    """`answer` is that of `results`, with an empty id and no time."""
-    body = encode(answer)
-    # within a string a quotation mark is escaped: this can stand nowhere else
-    before, _, rest = body.partition(b'"search_id":""')
-    between, _, after = rest.partition(b'"took_ms":0.0')
-    parts = (before + b'"search_id":', between + b'"took_ms":', after)
-    return Found(msgspec.structs.replace(results, hits=()), len(results.hits), parts)
+def unpacked(kept: bytes, snapshot: Snapshot) -> Results:
+    """`snapshot`: the one that was searched."""
+    return msgspec.msgpack.decode(kept, type=Results, dec_hook=lambda kind, nothing: snapshot)
+
+
+_pack = msgspec.msgpack.Encoder(enc_hook=lambda snapshot: None).encode

@@ -18,7 +18,7 @@ from kb.web.params import read
 from kb.web.parts import Parts
 from kb.web.reader import Shelf, api_shelf, page_shelf
 from kb.web.recording import record_search
-from kb.web.remembered import Found, Remembered, found
+from kb.web.remembered import Remembered, packed, unpacked
 from kb.web.sessions import is_browser, visitor_of
 from kb.web.shapes import (
     ArticlesAnswer,
@@ -31,20 +31,40 @@ from kb.web.shapes import (
 )
 
 RELATED = "/related"
-MOST_RESULTS = 12_000_000
-"""Bytes of pages of results that are remembered, some 700: what people ask is mostly what others asked."""
+MOST_RESULTS = 10_000_000
+"""Bytes of results that are remembered, some 2,000 pages: what people ask is mostly what others asked."""
+_REMEMBERED_BESIDE = 700
+"""Bytes that a page takes besides its results: the query, and its place in the table."""
 
 
 def run_search(shelf: Shelf, query: Query) -> tuple[Results, float]:
-    """The results, and the milliseconds they took. Pages and API search through here, so both are counted."""
+    """The results, new or remembered, and the milliseconds they took.
+
+    Pages and API search through here, so both are counted.
+    """
     started = time.perf_counter()
-    results = search(shelf.snapshot, query, shelf.generation.pinned(shelf.locale, query.text))
-    return results, _counted(shelf, results, len(results.hits), started)
+    results = _results(shelf, query)
+    return results, _counted(shelf, results, started)
 
 
-def _counted(shelf: Shelf, results: Results, hits: int, started: float) -> float:
+def _results(shelf: Shelf, query: Query) -> Results:
+    generation, key = shelf.generation, (shelf.audience, shelf.locale, query)
+    known = _remembered.get(generation, key)
+    if known is not None:
+        return unpacked(known, shelf.snapshot)
+    results = search(shelf.snapshot, query, generation.pinned(shelf.locale, query.text))
+    kept = packed(results)
+    _remembered.keep(generation, key, kept, len(kept) + _REMEMBERED_BESIDE)
+    return results
+
+
+_remembered = Remembered[bytes](MOST_RESULTS)
+
+
+def _counted(shelf: Shelf, results: Results, started: float) -> float:
     seconds = time.perf_counter() - started
-    outcome = "corrected" if results.corrected else "found" if results.total else "near" if hits else "none"
+    near = "near" if results.hits else "none"
+    outcome = "corrected" if results.corrected else "found" if results.total else near
     metrics.searched(shelf.locale, outcome, seconds)
     return seconds * 1000
 
@@ -58,10 +78,6 @@ class Resource:
 
 
 class Search(Resource):
-    def __init__(self, parts: Parts) -> None:
-        super().__init__(parts)
-        self._answers = Remembered[Found](MOST_RESULTS)
-
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         asked = read(req.query_string, SearchParams)
         shelf = api_shelf(req, self.parts, asked.locale)
@@ -70,24 +86,14 @@ class Search(Resource):
             category=asked.category, tag=asked.tag, product=asked.product,
         )  # fmt: skip
         visitor = visitor_of(req, resp, self.parts, begin=is_browser(req))
-        answer, took_ms = self._found(shelf, query)
+        results, took_ms = run_search(shelf, query)
         search_id = token_urlsafe(12)
-        send_once(resp, answer.body(search_id, took_ms))
+        send_once(resp, present.search_json(results, shelf, self.prefix, search_id, took_ms))
         record_search(
-            req, self.parts, shelf, visitor, answer.results, search_id, entry=Entry(asked.entry),
-            took_ms=took_ms, shown=asked.offset + answer.hits, intent=asked.intent or "",
+            req, self.parts, shelf, visitor, results, search_id, entry=Entry(asked.entry),
+            took_ms=took_ms, shown=asked.offset + len(results.hits), intent=asked.intent or "",
             category=asked.category,
         )  # fmt: skip
-
-    def _found(self, shelf: Shelf, query: Query) -> tuple[Found, float]:
-        """The answer and the milliseconds it took, whether it was remembered or not."""
-        started, key = time.perf_counter(), (shelf.audience, shelf.locale, query)
-        known = self._answers.get(shelf.generation, key)
-        if known is not None:
-            return known, _counted(shelf, known.results, known.hits, started)
-        results, took_ms = run_search(shelf, query)
-        made = found(results, present.search_answer(results, shelf, self.prefix, "", 0.0))
-        return self._answers.keep(shelf.generation, key, made, sum(map(len, made.parts))), took_ms
 
 
 class Suggest(Resource):

@@ -30,6 +30,7 @@ from kb.web.answers import JSON, encode, send_cached, send_json
 from kb.web.event_shapes import FeedbackBody
 from kb.web.events import feedback_fact
 from kb.web.guard import audience_of
+from kb.web.marking import mark
 from kb.web.params import read
 from kb.web.parts import Parts
 from kb.web.reader import Shelf, api_shelf, default_locale, generation_of, locales_of, page_shelf
@@ -115,7 +116,7 @@ class ZendeskSearch(Resource):
 
     def _hit(self, req: falcon.Request, shelf: Shelf, number: int, hit: Hit | None) -> ZendeskHit:
         article = shelf.snapshot.article(number)
-        snippet = present.mark(hit.snippet.text, hit.snippet.marks, "em") if hit else article.description
+        snippet = mark(hit.snippet.text, hit.snippet.marks, "em") if hit else article.description
         return ZendeskHit(snippet=snippet, **_fields(req, self.parts, article))
 
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 from conftest import Indexed
@@ -18,6 +17,7 @@ from rapidfuzz.distance import OSA
 
 from kb.index import kernel, kernel_numpy
 from kb.search import Query, search
+from kb.web.remembered import packed
 
 ROOT = Path(__file__).parents[2]
 compiled = pytest.mark.skipif(kernel.compiled is None, reason="kb was installed without a compiler")
@@ -55,7 +55,7 @@ def test_both_kernels_answer_every_query_alike(bundled: Indexed, locale: str, ch
         answers = []
         for name in ("numpy", "auto"):
             kernel.choose(name)
-            answers.append(msgspec.to_builtins(search(snapshot, query)))
+            answers.append(packed(search(snapshot, query)))
         assert answers[0] == answers[1], text
 
 
@@ -135,8 +135,9 @@ def test_numpy_serves_where_it_is_asked_for(chosen: None) -> None:
 
 
 def test_an_installation_without_a_compiler_succeeds_without_the_kernel(tmp_path: Path) -> None:
-    (tmp_path / "kb/index").mkdir(parents=True)
-    for name in ("pyproject.toml", "README.md", "kb/__init__.py", "kb/index/kernel_compiled.pyx"):
+    compiled = ("kb/index/kernel_compiled.pyx", "kb/web/hits_compiled.pyx")
+    for name in ("pyproject.toml", "README.md", "kb/__init__.py", *compiled):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     command = [sys.executable, "-c", "import setuptools; setuptools.setup()", "build_ext", "--inplace"]
     broken = {"CC": str(tmp_path / "no-such-compiler"), "PATH": "/usr/bin:/bin"}
