@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import numpy as np
 from msgspec import Struct
 
 from kb.index import kernel
-from kb.index.snapshot import Card, Ints, Snapshot
+from kb.index.snapshot import Card, Snapshot
 from kb.model import Snippet, Span
 from kb.plan import Plan
 
@@ -25,7 +24,7 @@ class Sought(Struct, frozen=True):
 
     single: frozenset[int]
     """Terms that count wherever they stand."""
-    terms: Ints
+    terms: tuple[int, ...]
     """The same, sorted."""
     values: dict[int, float]
     """What a match is worth by its term, parts of phrases too: the rarer, the more."""
@@ -44,7 +43,7 @@ def sought(snapshot: Snapshot, plan: Plan) -> Sought:
         for term, weight in weights.items()
     }
     sequences = [phrase.terms for phrase in phrases]
-    return Sought(frozenset(single), np.array(sorted(single), np.int32), values, sequences)
+    return Sought(frozenset(single), tuple(sorted(single)), values, sequences)
 
 
 def excerpt(snapshot: Snapshot, section: int, text: str, sought: Sought) -> Snippet:
@@ -58,17 +57,12 @@ def excerpt(snapshot: Snapshot, section: int, text: str, sought: Sought) -> Snip
 
 def title_marks(card: Card, sought: Sought) -> tuple[Span, ...]:
     """What to mark in a title."""
-    found = [
-        (*span, term)
-        for span, term in zip(card.title_spans, card.title_terms, strict=True)
-        if term in sought.single
-    ]
-    if sought.phrases and any(phrase[0] in card.title_terms for phrase in sought.phrases):
-        terms = np.array(card.title_terms, np.int32)
-        starts, ends = np.array(card.title_spans, np.int32).T.copy()
-        found += kernel.chosen.phrases(terms, starts, ends, 0, len(terms), sought.phrases, card.title)
-    return _spans(kernel.chosen.marks(card.title, found, 0, len(card.title))) if found else ()
+    return _spans(
+        kernel.chosen.title_marks(
+            card.title, card.title_terms, card.title_spans, sought.single, sought.phrases
+        )
+    )
 
 
 def _spans(marks: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
-    return tuple(Span(start, end) for start, end in marks)
+    return tuple([Span(*mark) for mark in marks])

@@ -5,7 +5,9 @@ Whatever is long runs without the interpreter's lock; what is kept between calls
 at a time, so any thread may call. Numbers are trusted, as everything in a snapshot that matches its checksums.
 """
 
-from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.unicode cimport PyUnicode_DATA, PyUnicode_KIND, PyUnicode_READ
+from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 import numpy as np
@@ -641,6 +643,28 @@ cdef Py_ssize_t _bytes_of(unsigned char lead) noexcept nogil:
     return 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
 
 
+# ---------------------------------------------------------------- excerpts
+
+
+cdef struct Match:
+    # where a term stands in a text
+    int start
+    int end
+    int term
+
+
+cdef struct Found:
+    Match* at
+    Py_ssize_t used
+    Py_ssize_t room
+
+
+cdef struct Text:
+    int kind
+    void* data
+    Py_ssize_t size
+
+
 cdef class Forward:
     cdef const long long[::1] ptr
     cdef const int[::1] term, start, end
@@ -649,34 +673,159 @@ cdef class Forward:
         self.ptr, self.term, self.start, self.end = ptr, term, start, end
 
     def snippet(
-        self, Py_ssize_t section, str text, const int[::1] wanted, list sequences, dict values, Py_ssize_t columns
+        self, Py_ssize_t section, str text, tuple wanted, list sequences, dict values, Py_ssize_t columns
     ):
-        cdef Py_ssize_t first = self.ptr[section], last = self.ptr[section + 1], left, right
-        cdef list found = matches(self.term, self.start, self.end, first, last, wanted), whole
+        cdef Py_ssize_t first = self.ptr[section], count = self.ptr[section + 1] - first, n
+        cdef Py_ssize_t[2] cut
+        cdef Found found
+        cdef Match* tokens = <Match*>PyMem_Malloc((count + 1) * sizeof(Match))
+        memset(&found, 0, sizeof(Found))
+        try:
+            if not tokens:
+                raise MemoryError
+            for n in range(count):
+                tokens[n] = Match(self.start[first + n], self.end[first + n], self.term[first + n])
+            _matches(&found, tokens, count, wanted)
+            if sequences:
+                _phrases(&found, tokens, count, sequences, text)
+            _excerpt(cut, text, &found, values, columns)
+            return cut[0], cut[1], _marks(text, &found, cut[0], cut[1])
+        finally:
+            PyMem_Free(tokens)
+            PyMem_Free(found.at)
+
+
+def title_marks(str title, tuple terms, tuple spans, single, list sequences):
+    cdef Py_ssize_t count = len(terms), n
+    cdef Found found
+    cdef Match* tokens
+    memset(&found, 0, sizeof(Found))
+    if not sequences and single.isdisjoint(terms):
+        return []
+    tokens = <Match*>PyMem_Malloc((count + 1) * sizeof(Match))
+    try:
+        if not tokens:
+            raise MemoryError
+        for n in range(count):
+            start, end = spans[n]
+            tokens[n] = Match(start, end, terms[n])
+            if terms[n] in single:
+                _keep(&found, tokens[n])
         if sequences:
-            whole = phrases(self.term, self.start, self.end, first, last, sequences, text)
-            found = sorted({*found, *whole}) if whole else found
-        left, right = excerpt(text, found, values, columns)
-        return left, right, marks(text, found, left, right)
+            _phrases(&found, tokens, count, sequences, title)
+        return _marks(title, &found, 0, len(title))
+    finally:
+        PyMem_Free(tokens)
+        PyMem_Free(found.at)
 
 
-cpdef list matches(
-    const int[::1] terms, const int[::1] starts, const int[::1] ends, Py_ssize_t first, Py_ssize_t last,
-    const int[::1] wanted,
-):
-    cdef list found = []
-    cdef Py_ssize_t i, low, high, middle, count = wanted.shape[0]
-    for i in range(first, last):
-        low, high = 0, count
-        while low < high:
-            middle = (low + high) // 2
-            if wanted[middle] < terms[i]:
-                low = middle + 1
-            else:
-                high = middle
-        if low < count and wanted[low] == terms[i]:
-            found.append((starts[i], ends[i], terms[i]))
-    return found
+def window(str text, list found, dict values, Py_ssize_t columns):
+    cdef Py_ssize_t[2] cut
+    cdef Found given
+    _given(&given, found)
+    try:
+        _window(cut, text, &given, values, columns)
+    finally:
+        PyMem_Free(given.at)
+    return cut[0], cut[1]
+
+
+def excerpt(str text, list found, dict values, Py_ssize_t columns):
+    cdef Py_ssize_t[2] cut
+    cdef Found given
+    _given(&given, found)
+    try:
+        _excerpt(cut, text, &given, values, columns)
+    finally:
+        PyMem_Free(given.at)
+    return cut[0], cut[1]
+
+
+def marks(str text, list found, Py_ssize_t left, Py_ssize_t right):
+    cdef Found given
+    _given(&given, found)
+    try:
+        return _marks(text, &given, left, right)
+    finally:
+        PyMem_Free(given.at)
+
+
+def fit(str text, Py_ssize_t start, Py_ssize_t columns):
+    return _fit(_text(text), start, columns)
+
+
+def fit_before(str text, Py_ssize_t least, Py_ssize_t end, Py_ssize_t columns):
+    return _fit_before(_text(text), least, end, columns)
+
+
+def width(str text):
+    return _width(_text(text), 0, len(text))
+
+
+cdef inline Text _text(str text):
+    cdef Text made
+    made.kind, made.data, made.size = PyUnicode_KIND(text), PyUnicode_DATA(text), len(text)
+    return made
+
+
+cdef inline Py_UCS4 _at(Text text, Py_ssize_t place) noexcept:
+    return PyUnicode_READ(text.kind, text.data, place)
+
+
+cdef inline int _columns(Text text, Py_ssize_t place) noexcept:
+    return 2 if <int>_at(text, place) > WIDE else 1
+
+
+cdef int _given(Found* made, list found) except -1:
+    memset(made, 0, sizeof(Found))
+    for start, end, term in found:
+        _keep(made, Match(start, end, term))
+    return 0
+
+
+cdef inline int _keep(Found* found, Match match) except -1:
+    cdef Match* at
+    if found.used == found.room:
+        at = <Match*>PyMem_Realloc(found.at, (2 * found.room + 32) * sizeof(Match))
+        if at == NULL:
+            raise MemoryError
+        found.at, found.room = at, 2 * found.room + 32
+    found.at[found.used] = match
+    found.used += 1
+    return 0
+
+
+cdef int _order(const void* a, const void* b) noexcept nogil:
+    cdef const Match* one = <const Match*>a
+    cdef const Match* other = <const Match*>b
+    if one.start != other.start:
+        return -1 if one.start < other.start else 1
+    if one.end != other.end:
+        return -1 if one.end < other.end else 1
+    return (one.term > other.term) - (one.term < other.term)
+
+
+cdef int _matches(Found* found, const Match* tokens, Py_ssize_t count, tuple wanted) except -1:
+    cdef Py_ssize_t i, low, high, middle, terms = len(wanted)
+    cdef int* term = <int*>PyMem_Malloc((terms + 1) * sizeof(int))
+    if not term:
+        raise MemoryError
+    try:
+        for i in range(terms):
+            term[i] = wanted[i]
+        for i in range(count):
+            low, high = 0, terms
+            while low < high:
+                middle = (low + high) // 2
+                if term[middle] < tokens[i].term:
+                    low = middle + 1
+                else:
+                    high = middle
+            if low < terms and term[low] == tokens[i].term:
+                _keep(found, tokens[i])
+    finally:
+        PyMem_Free(term)
+    return 0
 
 
 cdef struct Kind:
@@ -686,176 +835,197 @@ cdef struct Kind:
     double value
 
 
-cpdef tuple window(str text, list found, dict values, Py_ssize_t columns):
-    cdef Py_ssize_t count = len(found), number, other, kinds, k, last, start
+cdef int _window(Py_ssize_t* cut, str given, const Found* found, dict values, Py_ssize_t columns) except -1:
+    cdef Py_ssize_t count = found.used, number, other, kinds, k, last, start
     # where what fits from a start ends, and how many columns that takes
-    cdef Py_ssize_t limit = 0, filled = 0, begun = 0, length = len(text)
-    cdef Py_ssize_t left = found[0][0] if count else 0
-    cdef Py_ssize_t right = left
+    cdef Py_ssize_t limit = 0, filled = 0, begun = 0
     cdef double score, best = 0.0
+    cdef Text text = _text(given)
+    cdef Match* at = found.at
+    cut[0] = cut[1] = at[0].start if count else 0
     if not count:
-        return 0, 0
-    # the matches, then the terms of a window, in the order in which they appear there
-    cdef int* spans = <int*>PyMem_Malloc(3 * count * sizeof(int))
+        return 0
+    # the terms of a window in the order in which they appear there
     cdef Kind* inside = <Kind*>PyMem_Malloc(count * sizeof(Kind))
     cdef double* value = <double*>PyMem_Malloc(count * sizeof(double))
     try:
-        if not spans or not inside or not value:
+        if not inside or not value:
             raise MemoryError
         for number in range(count):
-            spans[3 * number], spans[3 * number + 1], spans[3 * number + 2] = found[number]
-            value[number] = values[found[number][2]]
+            value[number] = values[at[number].term]
         for number in range(min(count, MAX_STARTS)):
-            start = last = spans[3 * number]
+            start = last = at[number].start
             # starts ascend, and so do their limits: the text is passed once
             if start > limit:
                 limit, filled = start, 0
             else:
                 filled -= _width(text, begun, start)
             begun = start
-            while limit < length:
-                filled += 2 if <int>text[limit] > WIDE else 1
-                if filled > columns:
-                    filled -= 2 if <int>text[limit] > WIDE else 1
-                    break
+            while limit < text.size and filled + _columns(text, limit) <= columns:
+                filled += _columns(text, limit)
                 limit += 1
             kinds = 0
             for other in range(number, count):
-                if spans[3 * other + 1] > limit:
+                if at[other].end > limit:
                     break
                 k = 0
-                while k < kinds and inside[k].term != spans[3 * other + 2]:
+                while k < kinds and inside[k].term != at[other].term:
                     k += 1
                 if k == kinds:
-                    inside[k] = Kind(spans[3 * other + 2], 0, value[other])
+                    inside[k] = Kind(at[other].term, 0, value[other])
                     kinds += 1
                 inside[k].count += 1
-                last = max(last, spans[3 * other + 1])
+                last = max(last, at[other].end)
             score = 0.0
             for k in range(kinds):
                 score += inside[k].value * (1 + 0.1 * min(inside[k].count - 1, 3))
             if score > best + 1e-9:
-                best, left, right = score, start, last
+                best, cut[0], cut[1] = score, start, last
     finally:
-        PyMem_Free(spans)
         PyMem_Free(inside)
         PyMem_Free(value)
-    return left, right
+    return 0
 
 
-def fit(str text, Py_ssize_t start, Py_ssize_t columns):
-    return _fit(text, start, columns)
-
-
-cdef Py_ssize_t _fit(str text, Py_ssize_t start, Py_ssize_t columns):
-    cdef Py_ssize_t end = start, count = len(text)
-    while end < count:
-        columns -= 2 if <int>text[end] > WIDE else 1
+cdef Py_ssize_t _fit(Text text, Py_ssize_t start, Py_ssize_t columns) noexcept:
+    cdef Py_ssize_t end = start
+    while end < text.size:
+        columns -= _columns(text, end)
         if columns < 0:
             break
         end += 1
     return end
 
 
-def fit_before(str text, Py_ssize_t least, Py_ssize_t end, Py_ssize_t columns):
-    return _fit_before(text, least, end, columns)
-
-
-cdef Py_ssize_t _fit_before(str text, Py_ssize_t least, Py_ssize_t end, Py_ssize_t columns):
+cdef Py_ssize_t _fit_before(Text text, Py_ssize_t least, Py_ssize_t end, Py_ssize_t columns) noexcept:
     cdef Py_ssize_t start = end
     while start > least:
-        columns -= 2 if <int>text[start - 1] > WIDE else 1
+        columns -= _columns(text, start - 1)
         if columns < 0:
             break
         start -= 1
     return start
 
 
-def width(str text):
-    return _width(text, 0, len(text))
-
-
-cdef Py_ssize_t _width(str text, Py_ssize_t start, Py_ssize_t end):
-    cdef Py_ssize_t i, wide = 0
+cdef Py_ssize_t _width(Text text, Py_ssize_t start, Py_ssize_t end) noexcept:
+    cdef Py_ssize_t i, filled = 0
     for i in range(start, end):
-        wide += <int>text[i] > WIDE
-    return end - start + wide
+        filled += _columns(text, i)
+    return filled
 
 
-cpdef list phrases(
+def phrases(
     const int[::1] terms, const int[::1] starts, const int[::1] ends, Py_ssize_t first, Py_ssize_t last,
     list wanted, str text,
 ):
-    cdef list found = []
-    cdef Py_ssize_t place
-    cdef int head
+    cdef Found found, tokens
+    cdef Py_ssize_t n
+    memset(&found, 0, sizeof(Found))
+    memset(&tokens, 0, sizeof(Found))
+    try:
+        for n in range(first, last):
+            _keep(&tokens, Match(starts[n], ends[n], terms[n]))
+        for phrase in wanted:
+            _phrase(&found, tokens.at, tokens.used, phrase, text)
+        return [(found.at[n].start, found.at[n].end, found.at[n].term) for n in range(found.used)]
+    finally:
+        PyMem_Free(found.at)
+        PyMem_Free(tokens.at)
+
+
+cdef int _phrases(Found* found, const Match* tokens, Py_ssize_t count, list wanted, str text) except -1:
+    # what stands for whole phrases, among what is there already: in order, each once
+    cdef Py_ssize_t before = found.used, n, kept = 0
     for phrase in wanted:
-        head = phrase[0]
-        for place in range(first, last):
-            if terms[place] == head:
-                found += _following(terms, starts, ends, place, last, phrase, text)
-    return found
+        _phrase(found, tokens, count, phrase, text)
+    if found.used == before:
+        return 0
+    qsort(found.at, found.used, sizeof(Match), _order)
+    for n in range(1, found.used):
+        if _order(&found.at[kept], &found.at[n]):
+            kept += 1
+            found.at[kept] = found.at[n]
+    found.used = kept + 1
+    return 0
 
 
-cdef list _following(
-    const int[::1] terms, const int[::1] starts, const int[::1] ends, Py_ssize_t place, Py_ssize_t last,
-    tuple phrase, str text,
-):
-    cdef list parts = [(starts[place], ends[place], terms[place])]
-    cdef Py_ssize_t part, after, n, end = ends[place]
+cdef int _phrase(Found* found, const Match* tokens, Py_ssize_t count, tuple phrase, str text) except -1:
+    cdef Py_ssize_t place
+    cdef int head = phrase[0]
+    for place in range(count):
+        if tokens[place].term == head:
+            _following(found, tokens, place, count, phrase, text)
+    return 0
+
+
+cdef int _following(
+    Found* found, const Match* tokens, Py_ssize_t place, Py_ssize_t count, tuple phrase, str text
+) except -1:
+    cdef Py_ssize_t part, after, n, begun = found.used
     cdef int term
+    _keep(found, tokens[place])
     for part in range(1, len(phrase)):
         term = phrase[part]
         after = place + 1
-        while after < last and starts[after] < end:
+        while after < count and tokens[after].start < tokens[place].end:
             after += 1
         n = after
-        while n < last and n < after + 4 and not (starts[n] == starts[after] and terms[n] == term):
+        while n < count and n < after + 4 and not (
+            tokens[n].start == tokens[after].start and tokens[n].term == term
+        ):
             n += 1
-        if n >= min(after + 4, last) or _parts_sentences(text, end, starts[after]):
-            return []
-        place, end = n, ends[n]
-        parts.append((starts[place], ends[place], terms[place]))
-    return parts
+        if n >= min(after + 4, count) or _parts_sentences(text, tokens[place].end, tokens[after].start):
+            found.used = begun
+            return 0
+        place = n
+        _keep(found, tokens[place])
+    return 0
 
 
-cdef bint _parts_sentences(str text, Py_ssize_t start, Py_ssize_t end):
+cdef bint _parts_sentences(str given, Py_ssize_t start, Py_ssize_t end):
+    cdef Text text = _text(given)
     cdef Py_ssize_t n
-    end = min(end, len(text))
+    end = min(end, text.size)
     for n in range(start, end):
-        if _ends_sentence(text[n]) or (text[n] == u"." and n + 1 < end and text[n + 1] == u" "):
+        if _ends_sentence(_at(text, n)) or (
+            _at(text, n) == u"." and n + 1 < end and _at(text, n + 1) == u" "
+        ):
             return True
     return False
 
 
-cpdef tuple excerpt(str text, list found, dict values, Py_ssize_t columns):
-    cdef Py_ssize_t first, last, left, right, space, count = len(text)
-    first, last = window(text, found, values, columns)
+cdef int _excerpt(Py_ssize_t* cut, str given, const Found* found, dict values, Py_ssize_t columns) except -1:
+    cdef Text text = _text(given)
+    cdef Py_ssize_t first, last, left, right, space
+    _window(cut, given, found, values, columns)
+    first, last = cut[0], cut[1]
     left = _lead(text, first, columns - _width(text, first, last))
-    while left < first and (text[left].isspace() or _follows(text[left]) or _tears(text, left)):
+    while left < first and (
+        _at(text, left).isspace() or _follows(_at(text, left)) or _tears(given, text, left)
+    ):
         left += 1
     right = _fit(text, left, columns)
-    if 0 < right < count and text[right - 1].isalnum() and text[right].isalnum():
-        if <int>text[right - 1] <= WIDE and <int>text[right] <= WIDE:
-            space = right - 1
-            while space >= max(left, last) and text[space] != u" ":
-                space -= 1
-            if space >= max(left, last) and space > (left + right) // 2:
-                right = space
-    return left, _whole(text, right)
+    if 0 < right < text.size and _is_narrow_letter(_at(text, right - 1)) and _is_narrow_letter(_at(text, right)):
+        space = right - 1
+        while space >= max(left, last) and _at(text, space) != u" ":
+            space -= 1
+        if space >= max(left, last) and space > (left + right) // 2:
+            right = space
+    cut[0], cut[1] = left, _whole(given, text, right)
+    return 0
 
 
-cdef Py_ssize_t _lead(str text, Py_ssize_t first, Py_ssize_t room):
+cdef Py_ssize_t _lead(Text text, Py_ssize_t first, Py_ssize_t room):
     cdef Py_ssize_t start = _fit_before(text, max(0, first - LEAD), first, room)
-    cdef Py_ssize_t place = first - 1, count = len(text)
+    cdef Py_ssize_t place = first - 1
     while place >= start:
-        if _ends_sentence(text[place]) or (
-            text[place] == u"." and place + 1 < count and text[place + 1] == u" "
+        if _ends_sentence(_at(text, place)) or (
+            _at(text, place) == u"." and place + 1 < text.size and _at(text, place + 1) == u" "
         ):
             return place + 1
         place -= 1
     place = start
-    while 0 < place < first and _is_narrow_letter(text[place - 1]) and _is_narrow_letter(text[place]):
+    while 0 < place < first and _is_narrow_letter(_at(text, place - 1)) and _is_narrow_letter(_at(text, place)):
         place += 1
     return place
 
@@ -872,39 +1042,49 @@ cdef bint _follows(Py_UCS4 sign):
     return sign in u"、。，．,.;:!?！？；：)）]］」』】〉》|"
 
 
-cdef bint _tears(str text, Py_ssize_t place) except -1:
+cdef bint _tears(str given, Text text, Py_ssize_t place) except -1:
     cdef Py_UCS4 after
-    if not 0 < place < len(text):
+    if not 0 < place < text.size:
         return False
-    after = text[place]
+    after = _at(text, place)
     if after < 0x300 or 0x3041 <= after <= 0x3096 or 0x30A1 <= after <= 0x30FF or 0x4E00 <= after <= 0x9FFF:
         return False
-    return tears(text, place)
+    return tears(given, place)
 
 
-cdef Py_ssize_t _whole(str text, Py_ssize_t end) except -1:
-    while _tears(text, end):
+cdef Py_ssize_t _whole(str given, Text text, Py_ssize_t end) except -1:
+    while _tears(given, text, end):
         end += 1
     return end
 
 
-cpdef list marks(str text, list found, Py_ssize_t left, Py_ssize_t right):
-    cdef Py_ssize_t start, end, begins = -1, reached = -1
-    cdef list inside = [], merged = []
-    for start, end, _ in found:
-        if left <= start and end <= right:
-            inside.append((start - left, min(_whole(text, end), right) - left))
-    inside.sort()
-    for start, end in inside:
-        if begins >= 0 and start <= reached:
-            reached = max(reached, end)
-        elif end > start:
-            if begins >= 0:
-                merged.append((begins, reached))
-            begins, reached = start, end
-    if begins >= 0:
-        merged.append((begins, reached))
-    return merged
+cdef list _marks(str given, const Found* found, Py_ssize_t left, Py_ssize_t right):
+    cdef Text text = _text(given)
+    cdef Found inside
+    cdef Py_ssize_t n
+    cdef int begins = -1, reached = -1
+    cdef list merged = []
+    memset(&inside, 0, sizeof(Found))
+    try:
+        for n in range(found.used):
+            if left <= found.at[n].start and found.at[n].end <= right:
+                _keep(&inside, Match(
+                    found.at[n].start - left, min(_whole(given, text, found.at[n].end), right) - left, 0
+                ))
+        if inside.used > 1:
+            qsort(inside.at, inside.used, sizeof(Match), _order)
+        for n in range(inside.used):
+            if begins >= 0 and inside.at[n].start <= reached:
+                reached = max(reached, inside.at[n].end)
+            elif inside.at[n].end > inside.at[n].start:
+                if begins >= 0:
+                    merged.append((begins, reached))
+                begins, reached = inside.at[n].start, inside.at[n].end
+        if begins >= 0:
+            merged.append((begins, reached))
+        return merged
+    finally:
+        PyMem_Free(inside.at)
 
 
 # ---------------------------------------------------------------- compiling a snapshot: `postings`

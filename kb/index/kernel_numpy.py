@@ -75,7 +75,7 @@ class Forward:
         self._ptr, self._tokens = ptr, (term, start, end)
 
     def snippet(
-        self, section: int, text: str, wanted: Ints, sequences: Sequence[tuple[int, ...]],
+        self, section: int, text: str, wanted: tuple[int, ...], sequences: Sequence[tuple[int, ...]],
         values: Mapping[int, float], columns: int,
     ) -> tuple[int, int, list[tuple[int, int]]]:  # fmt: skip
         """Where to cut the section's text, and what to mark of that, counted from the cut.
@@ -83,7 +83,7 @@ class Forward:
         Of `wanted`, which are sorted, each place counts; of `sequences` those whose terms follow each other.
         """
         first, last = self._ptr[section : section + 2].tolist()
-        found = matches(*self._tokens, first, last, wanted)
+        found = matches(*self._tokens, first, last, np.array(wanted, np.int32))
         if sequences:
             found = sorted({*found, *phrases(*self._tokens, first, last, sequences, text)})
         left, right = excerpt(text, found, values, columns)
@@ -98,6 +98,18 @@ def matches(terms: Ints, starts: Ints, ends: Ints, first: int, last: int, wanted
     near = wanted[np.minimum(np.searchsorted(wanted, here), len(wanted) - 1)]
     at = first + np.flatnonzero(near == here)
     return list(zip(starts[at].tolist(), ends[at].tolist(), terms[at].tolist(), strict=True))
+
+
+def title_marks(
+    title: str, terms: tuple[int, ...], spans: tuple[tuple[int, int], ...], single: frozenset[int],
+    sequences: Sequence[tuple[int, ...]],
+) -> list[tuple[int, int]]:  # fmt: skip
+    """What to mark in a title, of which terms and places are given: `single` terms, and whole `sequences`."""
+    found = [(*span, term) for span, term in zip(spans, terms, strict=True) if term in single]
+    if sequences:
+        starts, ends = np.array(spans, np.int32).reshape(-1, 2).T
+        found += phrases(np.array(terms, np.int32), starts, ends, 0, len(terms), sequences, title)
+    return marks(title, found, 0, len(title))
 
 
 def phrases(
