@@ -13,10 +13,12 @@ from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 import msgspec
+from msgspec import Struct
 
 from kb.index.generation import Generation
 from kb.index.snapshot import Snapshot
 from kb.search import Results
+from kb.web.answers import encode
 
 MOST_BYTES = 2_000_000
 """Of one kind of answer in one process: some 100 articles."""
@@ -59,6 +61,29 @@ class _Kept(Generic[T]):
     def __init__(self) -> None:
         self.answers: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
         self.size = 0
+
+
+class Found(Struct, frozen=True):
+    """The answer to a search but for its id and its time, which go between the parts."""
+
+    results: Results
+    """Without hits: what is counted and recorded of a search."""
+    hits: int
+    """How many there were."""
+    parts: tuple[bytes, bytes, bytes]
+
+    def body(self, search_id: str, took_ms: float) -> bytes:
+        before, between, after = self.parts
+        return b"".join((before, encode(search_id), between, encode(round(took_ms, 2)), after))
+
+
+def found(results: Results, body: bytes) -> Found:
+    """`body` is the JSON of `results`, with an empty id and no time."""
+    # within a string a quotation mark is escaped: this can stand nowhere else
+    before, _, rest = body.partition(b'"search_id":""')
+    between, _, after = rest.partition(b'"took_ms":0.0')
+    parts = (before + b'"search_id":', between + b'"took_ms":', after)
+    return Found(msgspec.structs.replace(results, hits=()), len(results.hits), parts)
 
 
 def packed(results: Results) -> bytes:

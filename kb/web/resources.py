@@ -18,7 +18,7 @@ from kb.web.params import read
 from kb.web.parts import Parts
 from kb.web.reader import Shelf, api_shelf, page_shelf
 from kb.web.recording import record_search
-from kb.web.remembered import Remembered, packed, unpacked
+from kb.web.remembered import Found, Remembered, found, packed, unpacked
 from kb.web.sessions import is_browser, visitor_of
 from kb.web.shapes import (
     ArticlesAnswer,
@@ -44,7 +44,7 @@ def run_search(shelf: Shelf, query: Query) -> tuple[Results, float]:
     """
     started = time.perf_counter()
     results = _results(shelf, query)
-    return results, _counted(shelf, results, started)
+    return results, _counted(shelf, results, len(results.hits), started)
 
 
 def _results(shelf: Shelf, query: Query) -> Results:
@@ -61,10 +61,9 @@ def _results(shelf: Shelf, query: Query) -> Results:
 _remembered = Remembered[bytes](MOST_RESULTS)
 
 
-def _counted(shelf: Shelf, results: Results, started: float) -> float:
+def _counted(shelf: Shelf, results: Results, hits: int, started: float) -> float:
     seconds = time.perf_counter() - started
-    near = "near" if results.hits else "none"
-    outcome = "corrected" if results.corrected else "found" if results.total else near
+    outcome = "corrected" if results.corrected else "found" if results.total else "near" if hits else "none"
     metrics.searched(shelf.locale, outcome, seconds)
     return seconds * 1000
 
@@ -78,6 +77,10 @@ class Resource:
 
 
 class Search(Resource):
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._latest = Remembered[Found]()
+
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         asked = read(req.query_string, SearchParams)
         shelf = api_shelf(req, self.parts, asked.locale)
@@ -86,14 +89,24 @@ class Search(Resource):
             category=asked.category, tag=asked.tag, product=asked.product,
         )  # fmt: skip
         visitor = visitor_of(req, resp, self.parts, begin=is_browser(req))
-        results, took_ms = run_search(shelf, query)
+        answer, took_ms = self._found(shelf, query)
         search_id = token_urlsafe(12)
-        send_once(resp, present.search_json(results, shelf, self.prefix, search_id, took_ms))
+        send_once(resp, answer.body(search_id, took_ms))
         record_search(
-            req, self.parts, shelf, visitor, results, search_id, entry=Entry(asked.entry),
-            took_ms=took_ms, shown=asked.offset + len(results.hits), intent=asked.intent or "",
+            req, self.parts, shelf, visitor, answer.results, search_id, entry=Entry(asked.entry),
+            took_ms=took_ms, shown=asked.offset + answer.hits, intent=asked.intent or "",
             category=asked.category,
         )  # fmt: skip
+
+    def _found(self, shelf: Shelf, query: Query) -> tuple[Found, float]:
+        """The answer and the milliseconds it took; what was sent just now is sent again as it is."""
+        started, key = time.perf_counter(), (shelf.audience, shelf.locale, query)
+        known = self._latest.get(shelf.generation, key)
+        if known is not None:
+            return known, _counted(shelf, known.results, known.hits, started)
+        results, took_ms = run_search(shelf, query)
+        made = found(results, present.search_json(results, shelf, self.prefix, "", 0.0))
+        return self._latest.keep(shelf.generation, key, made, sum(map(len, made.parts))), took_ms
 
 
 class Suggest(Resource):
