@@ -6,8 +6,9 @@
 # Needs wrk. Two workers of four threads each serve both; the constant body comes from falcon alone under the same
 # gunicorn. Queries are the articles' own words, thousands of different ones ("search") or always the same
 # ("search-one"). Each round asks every kind as fast as 8 connections can, in turns; "half load" then has
-# independent readers ask at half of that rate (http/readers.py). "cpu" is the workers' own processor time a request: other
-# work on the machine changes it least. Clients run on the same machine, so a ratio is all that these figures are good for.
+# 32 readers, who wait by chance between their requests, ask at half of that rate. "cpu" is the workers' own processor
+# time a request: other work on the machine changes it least. Clients run on the same machine, so a ratio is all that
+# these figures are good for.
 #
 # SECONDS_EACH (5) · ROUNDS (3) · KINDS
 set -eu
@@ -36,11 +37,11 @@ until curl -fs "http://127.0.0.1:$((port + 1))/readyz" > /dev/null; do sleep 0.5
 spent() { # clock ticks of a server's workers
     for each in $(pgrep -P "$1"); do sed 's/.*) //' "/proc/$each/stat"; done | awk '{s += $12 + $13} END {print s + 0}'
 }
-ask() { # KIND CONNECTIONS SECONDS
+ask() { # KIND CONNECTIONS SECONDS [MILLISECONDS between the requests of a connection]
     server=$kb at=$((port + 1))
     if [ "$1" = hello ]; then server=$hello at=$port; fi
     before=$(spent "$server")
-    wrk -t2 -c"$2" -d"$3s" -s "$ask" "http://127.0.0.1:$at" -- "$here/$1" > "$here/out"
+    wrk -t2 -c"$2" -d"$3s" -s "$ask" "http://127.0.0.1:$at" -- "$here/$1" ${4:-} > "$here/out"
     awk -v k="$1" -v t="$(($(spent "$server") - before))" '/^asked/ {
         printf "%-12s %6d a second, p50 %6.2f ms, p99 %6.2f ms, cpu %5.0f us%s%s\n", k, $4, $6, $8, t * 10000 / $2,
             $10 ? ", WRONG " $10 : "", $12 ? ", over 2 s " $12 : ""}' "$here/out" | tee -a "$here/all"
@@ -59,10 +60,7 @@ done | awk '$1 == "hello" {h = $2; c = $3} {
     print $1, $2 > "'"$here"'/rates"}'
 echo "half load:"
 while read -r kind rate; do
-    to=$((port + 1))
-    if [ "$kind" = hello ]; then to=$port; fi
-    printf '%-12s ' "$kind"
-    "$bin/python" "$project/benchmarks/http/readers.py" "http://127.0.0.1:$to" "$here/$kind" $((rate / 2)) "${SECONDS_EACH:-5}"
+    ask "$kind" 32 "${SECONDS_EACH:-5}" $((32 * 2 * 1000 / rate))
 done < "$here/rates"
 for each in $(pgrep -P "$kb"); do
     awk -v p="$each" '/^Private/ {s += $2} /^Shared/ {h += $2}

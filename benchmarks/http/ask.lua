@@ -1,6 +1,9 @@
 -- For wrk: asks the paths of a file in turn; each thread begins elsewhere.
 --
---     wrk … -s ask.lua URL -- PATHS
+--     wrk … -s ask.lua URL -- PATHS [MILLISECONDS]
+--
+-- With a time, each connection waits about so long before each request, by chance and independently of the others
+-- (exponentially), as readers do: then a rate is held, and the client takes next to nothing of the machine.
 local threads = 0
 
 function setup(thread)
@@ -11,6 +14,10 @@ end
 function init(args)
    paths, at = {}, begins * 7919
    for line in io.lines(args[1]) do paths[#paths + 1] = line end
+   if args[2] then
+      math.randomseed(begins + 1)
+      function delay() return math.floor(-tonumber(args[2]) * math.log(1 - math.random()) + 0.5) end
+   end
 end
 
 function request()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -60,12 +60,6 @@ class Blob:
 
     def __getitem__(self, number: int) -> bytes:
         return self._data[self._ptr[number] : self._ptr[number + 1]]
-
-    def some(self, numbers: Sequence[int]) -> list[bytes]:
-        """These entries; several times faster than one by one."""
-        chosen = np.asarray(numbers, np.intp)
-        starts, stops = self._ptr[chosen].tolist(), self._ptr[chosen + 1].tolist()
-        return [self._data[start:stop] for start, stop in zip(starts, stops, strict=True)]
 
     def __iter__(self) -> Iterator[bytes]:
         """All entries; much faster than one by one."""

@@ -29,8 +29,8 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 T = TypeVar("T")
 
-CARDS, HEADINGS = 4096, 8192
-"""How many are kept in memory when they were shown once: 3 MB and 1 MB."""
+CARDS, NAMES = 4096, 8192
+"""How many are kept once they were shown or recorded: 3 MB and 1 MB. A search is recorded with fifty."""
 
 
 class Card(Struct, frozen=True, array_like=True):
@@ -164,8 +164,7 @@ class Snapshot:
         self._passages = Blob(folder, "passages")
         self.card: Callable[[int], Card] = _remembered(self._cards, _decode_card, CARDS)
         """What a hit shows of an article, by number; a search asks for sixty."""
-        self.heading: Callable[[int], Heading] = _remembered(self._passages, _decode_heading, HEADINGS)
-        """What a link to a section shows, by number."""
+        self._name: Callable[[int], str] = _remembered(self._article_ids, bytes.decode, NAMES)
         self.nearest: dict[str, tuple[str, int] | None] = {}
         """What `kb.vocabulary.near` found, kept here so that it goes when this snapshot is replaced."""
         articles = np.arange(self.meta.articles, dtype=np.int32)
@@ -257,6 +256,10 @@ class Snapshot:
         numbers: list[int] = places[self.gram_codes[places] == sought].tolist()
         return numbers
 
+    def heading(self, section: int) -> Heading:
+        """What a link to a section shows."""
+        return _decode_heading(self._passages[section])
+
     def passage(self, section: int) -> Passage:
         return _decode_passage(self._passages[section])
 
@@ -265,7 +268,7 @@ class Snapshot:
 
     def article_names(self, articles: Sequence[int]) -> list[str]:
         """Ids of articles, by number."""
-        return [name.decode() for name in self._article_ids.some(articles)]
+        return list(map(self._name, articles))
 
     def find_article(self, article_id: str) -> int:
         """Number of the article with this id, or -1."""

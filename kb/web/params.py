@@ -10,7 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache
 from typing import Any, TypeVar
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct
@@ -23,6 +23,7 @@ P = TypeVar("P", bound=Struct)
 MAX_FILTER = 200
 """Characters of a parameter other than the query."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _INTEGER = re.compile(r"-?[0-9]+")
 _HUGE = 10**9
 """Larger numbers are as good as this one: no site has so many articles."""
@@ -80,9 +81,14 @@ def _decoded(name: str, raw: str) -> str:
     if _BAD_ESCAPE.search(raw):
         raise BadParameter(name, "holds a % that is not followed by two hexadecimal digits")
     try:
-        return unquote_to_bytes(_as_sent(raw.replace("+", " "))).decode("utf-8")
+        return _ESCAPES.sub(_unescaped, _as_sent(raw.replace("+", " "))).decode("utf-8")
     except UnicodeError:
         raise BadParameter(name, "is not UTF-8") from None
+
+
+def _unescaped(escapes: re.Match[bytes]) -> bytes:
+    """A row of escapes at once: Japanese is nothing else, nine of them for three characters."""
+    return bytes.fromhex(escapes[0].replace(b"%", b"").decode("ascii"))
 
 
 def _as_sent(raw: str) -> bytes:
