@@ -153,8 +153,9 @@ def _within(articles: Bits, allowed: Bits | None) -> Bits:
 def _facets(snapshot: Snapshot, query: Query, strict: Bits) -> dict[str, tuple[tuple[str, int], ...]]:
     facet = snapshot.facets["category"]
     counts = facet.tally(_within(strict, _filter(snapshot, query, without="category")))
-    most_first = sorted([(-count, name) for name, count in zip(facet.names, counts, strict=True) if count])
-    return {"category": tuple([(name, -count) for count, name in most_first])}
+    # names are in alphabetical order, which those of equal counts keep
+    most_first = sorted(range(len(counts)), key=counts.__getitem__, reverse=True)
+    return {"category": tuple([(facet.names[n], counts[n]) for n in most_first if counts[n]])}
 
 
 def _hit(snapshot: Snapshot, scored: Scored, marked: Sought, sure: float) -> Hit:
