@@ -22,4 +22,4 @@ export ASAN_OPTIONS=detect_leaks=0
 sanitized="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
 LD_PRELOAD=$sanitized "$python" -c "import kb.index.kernel as k; assert k.compiled.__file__.startswith('$here')"
 LD_PRELOAD=$sanitized "$python" -m pytest -q -p no:cacheprovider tests/index/test_kernel.py \
-    tests/index/test_scorer.py tests/index/test_postings.py tests/web/test_hits.py -k "both or merged"
+    tests/index/test_scorer.py tests/index/test_postings.py tests/web/test_hits.py -k "both or merged or blocks"

@@ -24,7 +24,7 @@ from kb.index.blob import offsets
 from kb.index.former import Former
 from kb.index.joined import Joined, alive_of, names_of
 from kb.index.pieces import save_pieces
-from kb.index.postings import Ints, Wide
+from kb.index.postings import Floats, Ints, Wide
 from kb.index.saver import Saver, saving
 from kb.index.sets import Bits
 from kb.index.snapshot import Card, Meta
@@ -146,17 +146,34 @@ def _compile_words(made: _Making) -> dict[str, float]:
     for name, array in (
         ("article_sections", made.sections),
         ("article_questions", made.questions),
-        ("words_ptr", ptr),
-        ("words_row", row),
-        ("words_impact", found.impact),
         ("idf", found.idf),
         ("df", found.df),
     ):
         made.folder.save(name, array)
+    _save_lists(made.folder, "words", ptr, row, found.impact, sections)
     place, sets = frequent_sets(ptr, row, made.owners(), len(made.splice))
     made.folder.save("frequent", place)
     made.folder.save("frequent_articles", sets)
     return found.averages
+
+
+def _save_lists(folder: Saver, name: str, ptr: Wide, row: Ints, impact: Floats, sections: int) -> None:
+    arrays: tuple[npt.NDArray[Any], ...] = (ptr, row, impact, *long_lists(ptr, row, impact, sections))
+    for part, array in zip(("ptr", "row", "impact", "long", "begin", "peak"), arrays, strict=True):
+        folder.save(f"{name}_{part}", array)
+
+
+LONG = 32
+"""A list with a posting for every so many sections is long: of its blocks of rows is stored where they begin
+and their highest impact, which takes little room and lets a search pass over most of them."""
+
+
+def long_lists(ptr: Wide, row: Ints, impact: Floats, sections: int) -> tuple[Ints, Ints, Floats]:
+    """For each list its number among the long ones, -1 of a short one; then `postings.blocks` of the long."""
+    often = np.flatnonzero(np.diff(ptr) * LONG >= max(sections, 1))
+    place = np.full(len(ptr) - 1, -1, np.int32)
+    place[often] = np.arange(len(often))
+    return place, *kernel.chosen.blocks(ptr, row, impact, often, sections)
 
 
 FREQUENT = 16
@@ -191,9 +208,7 @@ def _compile_grams(made: _Making) -> None:
     made.tables.save("grams_tf", tf)
     made.tables.save("gram_lengths", lengths.ravel())
     made.folder.save("gram_codes", found.codes)
-    made.folder.save("grams_ptr", found.lists[0])
-    made.folder.save("grams_row", row)
-    made.folder.save("grams_impact", impacts.gram_impacts(found, lengths))
+    _save_lists(made.folder, "grams", found.lists[0], row, impacts.gram_impacts(found, lengths), len(lengths))
 
 
 def _compile_forward(made: _Making) -> None:

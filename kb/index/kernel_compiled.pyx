@@ -73,11 +73,19 @@ cdef extern from *:
     ) noexcept nogil
     # of gcc and clang: the number of the lowest bit that is set
     int __builtin_ctzll(unsigned long long word) noexcept nogil
+    void __builtin_prefetch(const void* place) noexcept nogil
 
 cdef enum:
     # rows whose highest sum is looked at before each of them is
     BLOCK = 64
-    MOST_BLOCKS = 64
+    HEIGHTS = 256
+    # with more lists than these hardly a block can be passed over
+    MOST_LISTS = 5
+
+# n-grams are left for the best articles alone while they may add this share of what the last of these has
+cdef float LEFT_SHARE = 0.3
+# sums of hundreds of 32-bit floats are rounded by less
+cdef float ROUNDED = 0.9999
 
 
 cdef struct Postings:
@@ -86,7 +94,17 @@ cdef struct Postings:
     const float* impact
     Py_ssize_t size
     Py_ssize_t sections
+    # those that are added next
+    Py_ssize_t begin
+    Py_ssize_t end
     float weight
+    # of a long list: where the postings of each block begin, and their highest impact
+    const int* block
+    const float* peak
+    # what one posting may add
+    float most
+    # how many lists of a concept begin here; 1 of a list that counts by itself, 0 within a concept
+    Py_ssize_t group
     # the articles of a frequent term; without them they are looked up by row
     const unsigned long long* articles
     bint strict
@@ -96,18 +114,22 @@ cdef struct Postings:
 cdef struct Query:
     Postings* lists
     Py_ssize_t used
-    # lists up to here are words; from here on, without the concepts, loose words and n-grams
-    Py_ssize_t words
+    # from here on are loose words, and from here on n-grams
     Py_ssize_t loose
-    # where the lists of each concept begin, and the end of the last
-    Py_ssize_t* concept
-    Py_ssize_t concepts
+    Py_ssize_t grams
+    # lists up to here are added up, those behind for some articles alone
+    Py_ssize_t added
+    # only some blocks are added up
+    bint lazy
+    # postings read until now
     Py_ssize_t postings
 
 
 cdef struct Top:
+    # the best articles: from `begin` on a heap with the worst at its root, until all of them are known
     int* article
     float* score
+    Py_ssize_t begin
     Py_ssize_t used
     Py_ssize_t room
     # what a score must reach to be among them
@@ -120,16 +142,32 @@ cdef class Scratch:
     cdef float* best
     cdef float* line
     cdef int* asked
-    # the highest sum of each block
+    # numbers and sets of articles
+    cdef int* near
+    cdef unsigned long long* noted
+    cdef unsigned long long* seen
+    # the highest sum of each block, or what is known of it; which are added up, if not all are
     cdef float* block
+    cdef unsigned char* added
+    # of the short lists of a query what is stored of the long ones
+    cdef int* begin
+    cdef float* peak
 
     def __cinit__(self, Py_ssize_t rows, Py_ssize_t articles):
         self.sums = <float*>PyMem_Calloc(rows + 1, sizeof(float))
         self.best = <float*>PyMem_Calloc(rows + 1, sizeof(float))
         self.line = <float*>PyMem_Calloc(articles + 1, sizeof(float))
         self.asked = <int*>PyMem_Calloc(articles + 1, sizeof(int))
+        self.near = <int*>PyMem_Calloc(articles + 1, sizeof(int))
+        self.noted = <unsigned long long*>PyMem_Calloc(articles // 64 + 1, sizeof(unsigned long long))
+        self.seen = <unsigned long long*>PyMem_Calloc(articles // 64 + 1, sizeof(unsigned long long))
         self.block = <float*>PyMem_Malloc((rows // BLOCK + 1) * sizeof(float))
+        self.added = <unsigned char*>PyMem_Calloc(rows // BLOCK + 1, 1)
+        self.begin = <int*>PyMem_Malloc(MOST_LISTS * (rows // BLOCK + 2) * sizeof(int))
+        self.peak = <float*>PyMem_Malloc(MOST_LISTS * (rows // BLOCK + 1) * sizeof(float))
         if not self.sums or not self.best or not self.line or not self.asked or not self.block:
+            raise MemoryError
+        if not self.near or not self.noted or not self.seen or not self.added or not self.begin or not self.peak:
             raise MemoryError
 
     def __dealloc__(self):
@@ -137,26 +175,39 @@ cdef class Scratch:
         PyMem_Free(self.best)
         PyMem_Free(self.line)
         PyMem_Free(self.asked)
+        PyMem_Free(self.near)
+        PyMem_Free(self.noted)
+        PyMem_Free(self.seen)
         PyMem_Free(self.block)
+        PyMem_Free(self.added)
+        PyMem_Free(self.begin)
+        PyMem_Free(self.peak)
 
 
 cdef class Scorer:
     cdef const long long[::1] word_ptr, gram_ptr, starts
-    cdef const int[::1] word_row, gram_row, owner, frequent
-    cdef const float[::1] word_impact, gram_impact
+    cdef const int[::1] word_row, gram_row, word_long, gram_long, word_blocks, gram_blocks, owner, frequent
+    cdef const float[::1] word_impact, gram_impact, word_peaks, gram_peaks
     cdef const unsigned long long[::1] bits
-    cdef Py_ssize_t rows_count, articles, sections, bits_needed
+    cdef Py_ssize_t rows_count, articles, sections, blocks, bits_needed
     cdef list spare
+    # so many postings, and so many of n-grams, are added sooner than it is found out which of them are needed
+    cdef public Py_ssize_t few
+    cdef public Py_ssize_t few_grams
+    # what it takes to look up an article in a list, in postings added
+    cdef public Py_ssize_t lookup
 
-    def __init__(self, tuple words, tuple grams, owner, article_sections, frequent, frequent_bits):
-        self.word_ptr, self.word_row, self.word_impact = words
-        self.gram_ptr, self.gram_row, self.gram_impact = grams
+    def __init__(self, words, grams, owner, article_sections, frequent, frequent_bits):
+        self.word_ptr, self.word_row, self.word_impact, self.word_long, self.word_blocks, self.word_peaks = words
+        self.gram_ptr, self.gram_row, self.gram_impact, self.gram_long, self.gram_blocks, self.gram_peaks = grams
         self.owner, self.starts = owner, article_sections
         self.frequent, self.bits = frequent, frequent_bits
         self.rows_count, self.articles = len(owner), len(article_sections) - 1
         self.sections = self.starts[self.articles]
+        self.blocks = (self.sections + BLOCK - 1) // BLOCK
         self.bits_needed = self.articles // 64 + 1
         self.spare = []
+        self.few, self.few_grams, self.lookup = 1000, 60_000, 32
 
     def best(
         self, plan, float question, allowed, float floor, pinned, Py_ssize_t wanted, Py_ssize_t start,
@@ -169,29 +220,29 @@ cdef class Scorer:
         cdef unsigned long long* marked = &matching[0]
         cdef Scratch scratch = self._scratch()
         cdef Query query
+        cdef Walk walk
         cdef Top top
-        cdef Py_ssize_t asked = 0, fixed = 0, n
-        cdef float most = 0
+        cdef Py_ssize_t n
         memset(&query, 0, sizeof(Query))
+        memset(&walk, 0, sizeof(Walk))
         memset(&top, 0, sizeof(Top))
-        wanted = min(wanted, self.articles)
+        walk.marked, walk.eligible, walk.question, walk.least = marked, eligible, question, floor
+        top.room = min(wanted, self.articles)
         try:
             self._make(&query, plan)
-            top.article = <int*>PyMem_Malloc((wanted + 1) * sizeof(int))
-            top.score = <float*>PyMem_Malloc((wanted + 1) * sizeof(float))
+            top.article = <int*>PyMem_Malloc((top.room + 1) * sizeof(int))
+            top.score = <float*>PyMem_Malloc((top.room + 1) * sizeof(float))
             if not top.article or not top.score:
                 raise MemoryError
             # pinned articles take the first places; the rest is put in order behind them
             for article in pinned:
-                if fixed < wanted and (eligible == NULL or _has(eligible, article)):
-                    top.article[fixed] = article
-                    fixed += 1
+                if walk.fixed < top.room and (eligible == NULL or _has(eligible, article)):
+                    top.article[walk.fixed] = article
+                    walk.fixed += 1
             with nogil:
-                self._add(&query, scratch, marked)
-                asked = self._ask(&query, scratch, &most)
-                for n in range(fixed):
-                    top.score[n] = self._score(scratch, question, top.article[n])
-                self._choose(&query, scratch, question, marked, eligible, floor, fixed, asked, most, wanted, &top)
+                for n in range(query.loose):
+                    self._mark(&query.lists[n], marked)
+                self._best(&query, scratch, &walk, &top)
             first = [top.article[n] for n in range(top.used)]
             page = [
                 (top.article[n], top.score[n], bool(_has(marked, top.article[n])),
@@ -199,7 +250,7 @@ cdef class Scorer:
                 for n in range(min(start, top.used), min(stop, top.used))
             ]
             postings = query.postings
-            self._clear(&query, scratch, asked)
+            self._clear(&query, scratch, &walk)
             self.spare.append(scratch)
         finally:
             _free(&query)
@@ -212,11 +263,14 @@ cdef class Scorer:
         cdef unsigned long long[::1] matching = strict
         cdef Scratch scratch = self._scratch()
         cdef Query query
+        cdef Py_ssize_t n
         memset(&query, 0, sizeof(Query))
         try:
             self._make(&query, plan)
             with nogil:
-                self._add(&query, scratch, &matching[0])
+                for n in range(query.loose):
+                    self._mark(&query.lists[n], &matching[0])
+                _sum(&query, scratch, 0, query.used)
             rows = np.empty(self.rows_count, np.float32)
             for n in range(self.rows_count):
                 rows[n] = scratch.sums[n]
@@ -233,34 +287,38 @@ cdef class Scorer:
     cdef int _make(self, Query* query, plan) except -1:
         cdef dict words = plan.words, loose = plan.loose, grams = plan.grams
         cdef tuple concepts = plan.concepts
-        cdef Py_ssize_t room = len(words) + len(loose) + len(grams) + 1, number = 0
+        cdef Py_ssize_t room = len(words) + len(loose) + len(grams) + 1, number = 0, first
         for group in concepts:
             room += len(group)
         query.lists = <Postings*>PyMem_Calloc(room, sizeof(Postings))
-        query.concept = <Py_ssize_t*>PyMem_Calloc(len(concepts) + 1, sizeof(Py_ssize_t))
-        if not query.lists or not query.concept:
+        if not query.lists:
             raise MemoryError
         for term, weight in words.items():
             self._word(query, term, weight, True)
-        query.words = query.used
+        _shortest_first(query, 0)
         for group in concepts:
-            query.concept[query.concepts] = query.used
-            query.concepts += 1
+            first = query.used
             for alternative in group:
                 terms = alternative.terms
                 if len(terms) == 1:
                     self._word(query, terms[0], alternative.weight, True)
                 else:
                     self._all_of(query, terms, alternative.weight)
-        query.concept[query.concepts] = query.loose = query.used
+                query.lists[query.used - 1].group = 0
+            query.lists[first].group = query.used - first
+        query.loose = query.used
         for term, weight in loose.items():
             self._word(query, term, weight, False)
+        query.grams = query.used
         for term, weight in grams.items():
             number = term
             self._list(
                 query, &self.gram_row[0] + self.gram_ptr[number], &self.gram_impact[0] + self.gram_ptr[number],
                 self.gram_ptr[number + 1] - self.gram_ptr[number], weight, False,
             )
+            if self.gram_long[number] >= 0:
+                self._blocks(&query.lists[query.used - 1], self.gram_long[number], self.gram_blocks, self.gram_peaks)
+        _shortest_first(query, query.grams)
         return 0
 
     cdef Postings* _list(
@@ -268,12 +326,12 @@ cdef class Scorer:
     ) noexcept:
         cdef Postings* made = &query.lists[query.used]
         made.row, made.impact, made.size, made.weight, made.strict = row, impact, size, weight, strict
+        made.group, made.end = 1, size
         # rows ascend: those of `questions`, if any, are the last
         made.sections = size
         if size and row[size - 1] >= self.sections:
-            made.sections = _lower(row, size, self.sections)
+            made.sections = _lower(row, 0, size, self.sections)
         query.used += 1
-        query.postings += size
         return made
 
     cdef void _word(self, Query* query, Py_ssize_t term, float weight, bint strict) except *:
@@ -282,8 +340,16 @@ cdef class Scorer:
             query, &self.word_row[0] + begin, &self.word_impact[0] + begin, self.word_ptr[term + 1] - begin, weight,
             strict,
         )
+        if self.word_long[term] >= 0:
+            self._blocks(made, self.word_long[term], self.word_blocks, self.word_peaks)
         if self.frequent[term] >= 0:
             made.articles = &self.bits[0] + self.frequent[term] * self.bits_needed
+
+    cdef void _blocks(
+        self, Postings* one, Py_ssize_t number, const int[::1] blocks, const float[::1] peaks
+    ) noexcept nogil:
+        one.block = &blocks[0] + number * (self.blocks + 1)
+        one.peak = &peaks[0] + number * self.blocks
 
     cdef int _all_of(self, Query* query, tuple terms, float weight) except -1:
         # the rows where all terms stand, and their mean impact there
@@ -314,49 +380,168 @@ cdef class Scorer:
         query.postings += read - size
         return 0
 
-    # ------------------------------------------------------------ sums
-
-    cdef void _add(self, Query* query, Scratch scratch, unsigned long long* marked) noexcept nogil:
-        cdef Py_ssize_t n, g
-        for n in range(query.words):
-            _add_list(&query.lists[n], scratch.sums)
-        for g in range(query.concepts):
-            for n in range(query.concept[g], query.concept[g + 1]):
-                _raise(&query.lists[n], scratch.best)
-            for n in range(query.concept[g], query.concept[g + 1]):
-                _take(&query.lists[n], scratch.sums, scratch.best)
-        for n in range(query.loose, query.used):
-            _add_list(&query.lists[n], scratch.sums)
-        for n in range(query.loose):
-            self._mark(&query.lists[n], marked)
-
     cdef void _mark(self, const Postings* one, unsigned long long* marked) noexcept nogil:
         cdef Py_ssize_t n
-        cdef unsigned int article
         if one.articles != NULL:
             for n in range(self.bits_needed):
                 marked[n] |= one.articles[n]
         else:
             for n in range(one.size):
-                article = self.owner[one.row[n]]
-                marked[article >> 6] |= <unsigned long long>1 << (article & 63)
+                _put(marked, self.owner[one.row[n]])
 
-    cdef Py_ssize_t _ask(self, const Query* query, Scratch scratch, float* most) noexcept nogil:
-        # the best line of `questions` of each article that has one; returns how many have, and the most
-        cdef Py_ssize_t n, i, asked = 0
+    # ------------------------------------------------------------ the best articles
+
+    cdef void _best(self, Query* query, Scratch scratch, Walk* walk, Top* top) noexcept nogil:
+        # MaxScore (Turtle and Flood 1995): once nothing but n-grams can raise an article among the best, those
+        # with long lists, which add but little, are looked up for the articles alone that are near enough
+        cdef const unsigned long long* eligible = walk.eligible if walk.eligible != NULL else walk.marked
+        cdef Py_ssize_t last = query.used
+        cdef bint enough = in_both(walk.marked, eligible, self.bits_needed) >= top.room + walk.fixed
+        cdef bint chosen = False
+        query.lazy = enough and query.used <= MOST_LISTS and _postings(query, 0) >= self.few
+        if query.lazy:
+            self._know_blocks(query, scratch)
+        else:
+            _add(query, scratch, query.grams)
+        self._ask(query, scratch, walk)
+        if not query.lazy and enough and _postings(query, query.grams) >= self.few_grams:
+            self._choose(query, scratch, walk, top)
+            chosen = True
+            if top.used == top.room:
+                self._weigh(query)
+                last = _left(query, LEFT_SHARE * top.bar)
+        if query.added < last:
+            _add(query, scratch, last)
+            chosen = False
+        if not chosen:
+            self._choose(query, scratch, walk, top)
+        if last < query.used:
+            if self._near(query, scratch, walk, top):
+                self._complete(query, scratch, walk, top)
+            else:
+                _add(query, scratch, query.used)
+            self._choose(query, scratch, walk, top)
+
+    cdef void _know_blocks(self, Query* query, Scratch scratch) noexcept nogil:
+        # Block-Max (Ding and Suel 2011): what each block may reach; it is added up when it is asked for, but lines
+        # of `questions`, which are in no block, are now
+        cdef Py_ssize_t n, block
+        cdef Postings* one
+        memset(scratch.block, 0, self.blocks * sizeof(float))
+        for n in range(query.used):
+            one = &query.lists[n]
+            if one.block == NULL:
+                self._find_blocks(one, scratch.begin + n * (self.blocks + 1), scratch.peak + n * self.blocks)
+            for block in range(self.blocks):
+                scratch.block[block] += one.weight * one.peak[block]
+            one.begin = one.sections
+        _sum(query, scratch, 0, query.used)
+        query.added = query.used
+
+    cdef void _find_blocks(self, Postings* one, int* begin, float* peak) noexcept nogil:
+        # of a short list what is stored of a long one
+        cdef Py_ssize_t n, block
+        cdef int last = 0
+        memset(begin, 0, (self.blocks + 1) * sizeof(int))
+        memset(peak, 0, self.blocks * sizeof(float))
+        for n in range(one.sections):
+            block = one.row[n] // BLOCK
+            begin[block + 1] = <int>n + 1
+            peak[block] = one.impact[n] if one.impact[n] > peak[block] else peak[block]
+        for block in range(1, self.blocks + 1):
+            last = begin[block] = max(last, begin[block])
+        one.block, one.peak = begin, peak
+
+    cdef void _add_block(self, Query* query, Scratch scratch, Py_ssize_t block) noexcept nogil:
+        if not scratch.added[block]:
+            scratch.added[block] = 1
+            _sum_block(query, scratch, block)
+
+    cdef void _add_article(self, Query* query, Scratch scratch, Py_ssize_t article) noexcept nogil:
+        cdef Py_ssize_t block
+        if query.lazy:
+            for block in range(self.starts[article] // BLOCK, (self.starts[article + 1] - 1) // BLOCK + 1):
+                self._add_block(query, scratch, block)
+
+    cdef void _weigh(self, Query* query) noexcept nogil:
+        # what n-grams may add
+        cdef Py_ssize_t n
+        cdef Postings* one
+        for n in range(query.grams, query.used):
+            one = &query.lists[n]
+            one.most = one.weight * (
+                highest_of(one.peak, self.blocks) if one.peak != NULL else highest_of(one.impact, one.size)
+            )
+
+    cdef void _ask(self, const Query* query, Scratch scratch, Walk* walk) noexcept nogil:
+        # the best line of `questions` of each article that has one
+        cdef Py_ssize_t n, i
         cdef int article
-        cdef float value
+        cdef float value, most = 0
         for n in range(query.used):
             for i in range(query.lists[n].sections, query.lists[n].size):
                 value = scratch.sums[query.lists[n].row[i]]
                 article = self.owner[query.lists[n].row[i]]
                 if value > scratch.line[article]:
                     if scratch.line[article] == 0:
-                        scratch.asked[asked] = article
-                        asked += 1
+                        scratch.asked[walk.asked] = article
+                        walk.asked += 1
                     scratch.line[article] = value
-                    most[0] = value if value > most[0] else most[0]
-        return asked
+                    most = value if value > most else most
+        walk.extra = walk.question * most
+
+    cdef bint _near(self, Query* query, Scratch scratch, Walk* walk, const Top* top) noexcept nogil:
+        # notes the articles that may reach the bar with the lists that are left, and says whether they are few
+        cdef Py_ssize_t n
+        cdef Top bar
+        bar.bar = ROUNDED * top.bar
+        walk.rest = _most(query, query.added)
+        if walk.rest >= bar.bar:
+            walk.rest = 0
+            return False
+        walk.strict, walk.floor, walk.noted = True, 0, scratch.noted
+        self._walk(query, scratch, walk, &bar)
+        walk.noted, walk.rest = NULL, 0
+        for n in range(walk.fixed):
+            _put(scratch.noted, top.article[n])
+        walk.near = in_both(scratch.noted, scratch.noted, self.bits_needed)
+        if walk.near * (query.used - query.added) * self.lookup > _postings(query, query.added):
+            memset(scratch.noted, 0, self.bits_needed * sizeof(unsigned long long))
+            return False
+        walk.among = scratch.noted
+        return True
+
+    cdef void _complete(self, Query* query, Scratch scratch, const Walk* walk, const Top* top) noexcept nogil:
+        # adds up the lists that are left for the articles noted, list after list; fewer and fewer may reach the bar
+        cdef Py_ssize_t n, i, kept, used = 0
+        cdef unsigned long long word
+        cdef float rest
+        cdef int article
+        for n in range(self.bits_needed):
+            word = walk.among[n]
+            while word:
+                scratch.near[used] = <int>(64 * n + __builtin_ctzll(word))
+                used += 1
+                word &= word - 1
+        for n in range(query.added, query.used):
+            query.lists[n].end = 0
+            for i in range(used):
+                _soon(&query.lists[n], self.starts[scratch.near[i]])
+            for i in range(used):
+                _go_to(&query.lists[n], self.starts[scratch.near[i]], self.starts[scratch.near[i] + 1])
+                _add_list(&query.lists[n], scratch.sums)
+                query.postings += query.lists[n].end - query.lists[n].begin
+            if n & 3:
+                continue
+            kept, rest = 0, _most(query, n + 1)
+            for i in range(used):
+                article = scratch.near[i]
+                if self._score(scratch, walk.question, article) + rest >= ROUNDED * top.bar or _is_pinned(
+                    walk, top, article
+                ):
+                    scratch.near[kept] = article
+                    kept += 1
+            used = kept
 
     cdef float _score(self, Scratch scratch, float question, Py_ssize_t article) noexcept nogil:
         cdef Py_ssize_t n
@@ -365,90 +550,133 @@ cdef class Scorer:
             best = scratch.sums[n] if scratch.sums[n] > best else best
         return best + question * scratch.line[article]
 
-    # ------------------------------------------------------------ the best articles
-
-    cdef void _choose(
-        self, const Query* query, Scratch scratch, float question, const unsigned long long* marked,
-        const unsigned long long* eligible, float floor, Py_ssize_t fixed, Py_ssize_t asked, float most,
-        Py_ssize_t wanted, Top* top,
-    ) noexcept nogil:
+    cdef void _choose(self, Query* query, Scratch scratch, Walk* walk, Top* top) noexcept nogil:
         # pinned, strict matches, then what loose words and n-grams found alone
-        cdef Py_ssize_t strict
-        cdef Walk walk
-        walk.marked, walk.eligible, walk.question, walk.extra = marked, eligible, question, question * most
-        walk.asked = asked
-        top.used, top.room = fixed, wanted
+        cdef Py_ssize_t strict, n
+        for n in range(walk.fixed):
+            self._add_article(query, scratch, top.article[n])
+            top.score[n] = self._score(scratch, walk.question, top.article[n])
+        top.used = walk.fixed
+        memset(scratch.seen, 0, self.bits_needed * sizeof(unsigned long long))
+        for n in range(walk.fixed):
+            _put(scratch.seen, top.article[n])
         for strict in range(1, -1, -1):
-            walk.strict, walk.begin, walk.fixed = strict, top.used, fixed
-            walk.floor = 0 if strict else floor
-            top.bar = LEAST if strict or floor < LEAST else floor
-            if top.used < top.room:
-                self._walk(query, scratch, &walk, top)
+            if top.used == top.room:
+                return
+            walk.strict, top.begin = strict, top.used
+            walk.floor = 0 if strict else walk.least
+            top.bar = LEAST if strict or walk.least < LEAST else walk.least
+            self._walk(query, scratch, walk, top)
+            _put_in_order(top)
 
-    cdef void _walk(self, const Query* query, Scratch scratch, const Walk* walk, Top* top) noexcept nogil:
+    cdef void _walk(self, Query* query, Scratch scratch, const Walk* walk, Top* top) noexcept nogil:
         # offers every article that may reach the bar, each perhaps several times
-        cdef Py_ssize_t n, i, last
-        cdef Top blocks
-        cdef int[MOST_BLOCKS] highest
-        cdef float[MOST_BLOCKS] height
-        if walk.strict and self._members(scratch, walk, top):
+        cdef const unsigned long long* eligible = walk.eligible if walk.eligible != NULL else walk.marked
+        cdef float more = walk.extra + walk.rest
+        cdef Py_ssize_t n, i
+        if walk.among != NULL:
+            self._every(query, walk.among, walk.among, scratch, walk, top)
+            return
+        # when a filter or a rare word leaves few articles, these are offered, and no row is looked at
+        if walk.strict and in_both(walk.marked, eligible, self.bits_needed) * BLOCK <= self.sections:
+            self._every(query, walk.marked, eligible, scratch, walk, top)
             return
         for n in range(walk.asked):
-            self._offer(scratch, walk, scratch.asked[n], top)
-        if _few(query, self.rows_count):
-            for n in range(query.used):
+            self._offer(query, scratch, walk, scratch.asked[n], top)
+        if not query.lazy and _few(query, self.rows_count):
+            for n in range(query.added):
                 for i in range(query.lists[n].sections):
-                    if scratch.sums[query.lists[n].row[i]] + walk.extra >= top.bar:
-                        self._offer(scratch, walk, self.owner[query.lists[n].row[i]], top)
+                    if scratch.sums[query.lists[n].row[i]] + more >= top.bar:
+                        self._offer(query, scratch, walk, self.owner[query.lists[n].row[i]], top)
             return
-        # the blocks with the highest sums first: they raise the bar, and few others reach it
-        blocks.room, blocks.used, blocks.bar = min(top.room - top.used, MOST_BLOCKS), 0, 0
-        blocks.article, blocks.score = highest, height
-        for n in range((self.sections + BLOCK - 1) // BLOCK):
-            last = min((n + 1) * BLOCK, self.sections)
-            scratch.block[n] = highest_of(scratch.sums + n * BLOCK, last - n * BLOCK)
-            if scratch.block[n] > blocks.bar:
-                _place(&blocks, n, scratch.block[n], 0)
-        for n in range(blocks.used):
-            self._block(scratch, walk, blocks.article[n], top)
-        for n in range((self.sections + BLOCK - 1) // BLOCK):
-            if scratch.block[n] + walk.extra >= top.bar:
-                self._block(scratch, walk, n, top)
+        if walk.noted == NULL:
+            self._raise_bar(query, scratch, walk, top)
+        for n in range(self.blocks):
+            if scratch.block[n] + more >= top.bar:
+                self._block(query, scratch, walk, n, top)
 
-    cdef bint _members(self, Scratch scratch, const Walk* walk, Top* top) noexcept nogil:
-        # when a filter or a rare word leaves few articles, these are offered, and no row is looked at
-        cdef const unsigned long long* eligible = walk.eligible if walk.eligible != NULL else walk.marked
+    cdef void _every(
+        self, Query* query, const unsigned long long* one, const unsigned long long* other, Scratch scratch,
+        const Walk* walk, Top* top,
+    ) noexcept nogil:
         cdef unsigned long long word
         cdef Py_ssize_t n
-        if in_both(walk.marked, eligible, self.bits_needed) * BLOCK > self.sections:
-            return False
         for n in range(self.bits_needed):
-            word = walk.marked[n] & eligible[n]
+            word = one[n] & other[n]
             while word:
-                self._offer(scratch, walk, <int>(64 * n + __builtin_ctzll(word)), top)
+                self._offer(query, scratch, walk, <int>(64 * n + __builtin_ctzll(word)), top)
                 word &= word - 1
-        return True
 
-    cdef void _block(self, Scratch scratch, const Walk* walk, Py_ssize_t block, Top* top) noexcept nogil:
+    cdef void _raise_bar(self, Query* query, Scratch scratch, const Walk* walk, Top* top) noexcept nogil:
+        # as many of the highest blocks as there are places come first: few others reach the bar then
+        cdef Py_ssize_t n, found = 0
+        cdef int height = HEIGHTS
+        cdef int[HEIGHTS] count
+        cdef float highest = 0, scale
+        memset(count, 0, sizeof(count))
+        if not query.lazy:
+            for n in range(self.blocks):
+                scratch.block[n] = self._highest(scratch, n)
+        highest = highest_of(scratch.block, self.blocks)
+        if highest == 0:
+            return
+        scale = (HEIGHTS - 1) / highest
+        for n in range(self.blocks):
+            count[<int>(scratch.block[n] * scale)] += 1
+        while height > 1 and found < top.room:
+            height -= 1
+            found += count[height]
+        for n in range(self.blocks):
+            if scratch.block[n] * scale >= height:
+                self._offer_best(query, scratch, walk, n, top)
+
+    cdef void _offer_best(
+        self, Query* query, Scratch scratch, const Walk* walk, Py_ssize_t block, Top* top
+    ) noexcept nogil:
+        # the article with the best row of a block
+        cdef Py_ssize_t row = block * BLOCK
+        cdef float highest
+        if query.lazy:
+            self._add_block(query, scratch, block)
+        highest = self._highest(scratch, block)
+        while scratch.sums[row] != highest:
+            row += 1
+        self._offer(query, scratch, walk, self.owner[row], top)
+
+    cdef float _highest(self, Scratch scratch, Py_ssize_t block) noexcept nogil:
+        return highest_of(scratch.sums + block * BLOCK, min(BLOCK, self.sections - block * BLOCK))
+
+    cdef void _block(
+        self, Query* query, Scratch scratch, const Walk* walk, Py_ssize_t block, Top* top
+    ) noexcept nogil:
         cdef Py_ssize_t row
+        if query.lazy:
+            self._add_block(query, scratch, block)
+            if self._highest(scratch, block) + walk.extra + walk.rest < top.bar:
+                return
         for row in range(block * BLOCK, min((block + 1) * BLOCK, self.sections)):
-            if scratch.sums[row] + walk.extra >= top.bar:
-                self._offer(scratch, walk, self.owner[row], top)
+            if scratch.sums[row] + walk.extra + walk.rest >= top.bar:
+                self._offer(query, scratch, walk, self.owner[row], top)
 
-    cdef void _offer(self, Scratch scratch, const Walk* walk, int article, Top* top) noexcept nogil:
-        cdef Py_ssize_t place
+    cdef void _offer(
+        self, Query* query, Scratch scratch, const Walk* walk, int article, Top* top
+    ) noexcept nogil:
         cdef float score
         if _has(walk.marked, article) != walk.strict:
             return
         if walk.eligible != NULL and not _has(walk.eligible, article):
             return
-        for place in range(walk.fixed):
-            if top.article[place] == article:
-                return
-        score = self._score(scratch, walk.question, article)
-        if score < top.bar or score <= walk.floor:
+        if walk.noted == NULL and _has(scratch.seen, article):
             return
-        _place(top, article, score, walk.begin)
+        self._add_article(query, scratch, article)
+        score = self._score(scratch, walk.question, article)
+        if score + walk.rest < top.bar or score <= walk.floor:
+            return
+        if walk.noted != NULL:
+            _put(walk.noted, article)
+        else:
+            _put(scratch.seen, article)
+            _place(top, article, score)
 
     cdef tuple _shown(self, Scratch scratch, Py_ssize_t article):
         # sections that answer, best first; the first section of an article that has none
@@ -471,29 +699,55 @@ cdef class Scorer:
         )
         return shown or (first,)
 
-    cdef void _clear(self, const Query* query, Scratch scratch, Py_ssize_t asked) noexcept nogil:
-        cdef Py_ssize_t n, i
-        for n in range(asked):
+    cdef void _clear(self, const Query* query, Scratch scratch, const Walk* walk) noexcept nogil:
+        cdef Py_ssize_t n, i, article
+        cdef unsigned long long word
+        for n in range(walk.asked):
             scratch.line[scratch.asked[n]] = 0
-        if not _few(query, self.rows_count):
+        if query.lazy:
+            for n in range(query.added):
+                for i in range(query.lists[n].sections, query.lists[n].size):
+                    scratch.sums[query.lists[n].row[i]] = 0
+            for n in range(self.blocks):
+                if scratch.added[n]:
+                    memset(scratch.sums + n * BLOCK, 0, min(BLOCK, self.sections - n * BLOCK) * sizeof(float))
+            memset(scratch.added, 0, self.blocks)
+        elif not _few(query, self.rows_count):
             memset(scratch.sums, 0, self.rows_count * sizeof(float))
+        else:
+            for n in range(query.added):
+                for i in range(query.lists[n].size):
+                    scratch.sums[query.lists[n].row[i]] = 0
+        if walk.among == NULL:
             return
-        for n in range(query.used):
-            for i in range(query.lists[n].size):
-                scratch.sums[query.lists[n].row[i]] = 0
+        for n in range(self.bits_needed):
+            word = walk.among[n]
+            while word:
+                article = 64 * n + __builtin_ctzll(word)
+                for i in range(self.starts[article], self.starts[article + 1]):
+                    scratch.sums[i] = 0
+                word &= word - 1
+        memset(scratch.noted, 0, self.bits_needed * sizeof(unsigned long long))
 
 
 cdef struct Walk:
     const unsigned long long* marked
     const unsigned long long* eligible
+    # where articles that may reach the bar are noted; NULL where they are put in order
+    unsigned long long* noted
+    # the only articles that may be among the best; NULL before that is known
+    const unsigned long long* among
     float question
-    # the most that lines of `questions` may add to a section
+    # the most that lines of `questions` may add to a section, and that lists may that are left
     float extra
+    float rest
+    # what a score must exceed in this round, and what one must that is no strict match
     float floor
+    float least
+    # how many articles have lines that match, are pinned, were noted
     Py_ssize_t asked
-    # places of pinned articles, and from where on articles are put in order
     Py_ssize_t fixed
-    Py_ssize_t begin
+    Py_ssize_t near
     bint strict
 
 
@@ -504,7 +758,6 @@ cdef void _free(Query* query) noexcept:
             PyMem_Free(<void*>query.lists[n].row)
             PyMem_Free(<void*>query.lists[n].impact)
     PyMem_Free(query.lists)
-    PyMem_Free(query.concept)
 
 
 cdef inline bint _few(const Query* query, Py_ssize_t rows) noexcept nogil:
@@ -512,16 +765,110 @@ cdef inline bint _few(const Query* query, Py_ssize_t rows) noexcept nogil:
     return query.postings < rows // 16
 
 
+cdef void _shortest_first(Query* query, Py_ssize_t first) noexcept nogil:
+    cdef Py_ssize_t n, place
+    cdef Postings one
+    for n in range(first + 1, query.used):
+        place = n
+        while place > first and query.lists[place - 1].size > query.lists[n].size:
+            place -= 1
+        if place < n:
+            one = query.lists[n]
+            memmove(&query.lists[place] + 1, &query.lists[place], (n - place) * sizeof(Postings))
+            query.lists[place] = one
+
+
+cdef Py_ssize_t _left(const Query* query, float most) noexcept nogil:
+    # the first of the last lists of n-grams that may add so much at most
+    cdef Py_ssize_t n = query.used
+    while n > query.grams and most >= query.lists[n - 1].most:
+        n -= 1
+        most -= query.lists[n].most
+    return n
+
+
+cdef float _most(const Query* query, Py_ssize_t first) noexcept nogil:
+    cdef Py_ssize_t n
+    cdef float most = 0
+    for n in range(first, query.used):
+        most += query.lists[n].most
+    return most
+
+
+cdef Py_ssize_t _postings(const Query* query, Py_ssize_t first) noexcept nogil:
+    cdef Py_ssize_t n, postings = 0
+    for n in range(first, query.used):
+        postings += query.lists[n].size
+    return postings
+
+
+cdef inline void _soon(const Postings* one, Py_ssize_t first) noexcept nogil:
+    # lists are long, and what is looked up lies far apart: the memory is told of all of it at once
+    if one.block != NULL:
+        __builtin_prefetch(one.row + one.block[first // BLOCK])
+        __builtin_prefetch(one.impact + one.block[first // BLOCK])
+
+
+cdef void _go_to(Postings* one, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    # the postings of some rows next; rows ascend from call to call
+    cdef Py_ssize_t low = one.end, step = 1
+    if one.block != NULL:
+        low = _lower(one.row, one.block[first // BLOCK], one.block[first // BLOCK + 1], first)
+    else:
+        while low + step < one.size and one.row[low + step] < first:
+            low += step
+            step *= 2
+        low = _lower(one.row, low, min(low + step, one.size), first)
+    one.begin = one.end = low
+    while one.end < one.size and one.row[one.end] < last:
+        one.end += 1
+
+
+cdef void _add(Query* query, Scratch scratch, Py_ssize_t last) noexcept nogil:
+    # lists that are not added yet, up to `last`
+    _sum(query, scratch, query.added, last)
+    query.added = last
+
+
+cdef void _sum_block(Query* query, Scratch scratch, Py_ssize_t block) noexcept nogil:
+    cdef Py_ssize_t n
+    cdef Postings* one
+    for n in range(query.used):
+        one = &query.lists[n]
+        one.begin, one.end = one.block[block], one.block[block + 1]
+    _sum(query, scratch, 0, query.used)
+
+
+cdef void _sum(Query* query, Scratch scratch, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    # of each list the postings whose turn it is
+    cdef Py_ssize_t n = first, i, end
+    while n < last:
+        end = n + query.lists[n].group
+        if end == n + 1:
+            _add_list(&query.lists[n], scratch.sums)
+        else:
+            for i in range(n, end):
+                _raise(&query.lists[i], scratch.best)
+            for i in range(n, end):
+                _take(&query.lists[i], scratch.sums, scratch.best)
+        for i in range(n, end):
+            query.postings += query.lists[i].end - query.lists[i].begin
+        n = end
+
+
 cdef void _add_list(const Postings* one, float* sums) noexcept nogil:
     cdef Py_ssize_t i
-    for i in range(one.size):
-        sums[one.row[i]] += one.weight * one.impact[i]
+    cdef const int* row = one.row
+    cdef const float* impact = one.impact
+    cdef float weight = one.weight
+    for i in range(one.begin, one.end):
+        sums[row[i]] += weight * impact[i]
 
 
 cdef void _raise(const Postings* one, float* best) noexcept nogil:
     cdef Py_ssize_t i
     cdef float value
-    for i in range(one.size):
+    for i in range(one.begin, one.end):
         value = one.weight * one.impact[i]
         if value > best[one.row[i]]:
             best[one.row[i]] = value
@@ -529,37 +876,82 @@ cdef void _raise(const Postings* one, float* best) noexcept nogil:
 
 cdef void _take(const Postings* one, float* sums, float* best) noexcept nogil:
     cdef Py_ssize_t i
-    for i in range(one.size):
+    for i in range(one.begin, one.end):
         sums[one.row[i]] += best[one.row[i]]
         best[one.row[i]] = 0
 
 
-cdef void _place(Top* top, int article, float score, Py_ssize_t begin) noexcept nogil:
-    # behind the first `begin`; of equals the smaller number first; one that is there stays
-    cdef Py_ssize_t low = begin, place = top.used, middle
-    while low < place:
-        middle = (low + place) // 2
-        if top.score[middle] > score or (top.score[middle] == score and top.article[middle] < article):
-            low = middle + 1
-        else:
-            place = middle
-    if place == top.room or (place < top.used and top.article[place] == article):
-        return
+cdef inline bint _before(const Top* top, Py_ssize_t one, Py_ssize_t other) noexcept nogil:
+    # of equals the smaller number comes first
+    if top.score[one] != top.score[other]:
+        return top.score[one] > top.score[other]
+    return top.article[one] < top.article[other]
+
+
+cdef inline void _swap(Top* top, Py_ssize_t one, Py_ssize_t other) noexcept nogil:
+    top.article[one], top.article[other] = top.article[other], top.article[one]
+    top.score[one], top.score[other] = top.score[other], top.score[one]
+
+
+cdef void _sink(Top* top, Py_ssize_t used) noexcept nogil:
+    # the root of the heap goes where it belongs
+    cdef Py_ssize_t place = 0, child = 1, begin = top.begin
+    while child < used - begin:
+        if child + 1 < used - begin and _before(top, begin + child, begin + child + 1):
+            child += 1
+        if not _before(top, begin + place, begin + child):
+            return
+        _swap(top, begin + place, begin + child)
+        place = child
+        child = 2 * place + 1
+
+
+cdef void _place(Top* top, int article, float score) noexcept nogil:
+    cdef Py_ssize_t begin = top.begin, place, parent
     if top.used < top.room:
+        place = top.used - begin
+        top.article[top.used], top.score[top.used] = article, score
         top.used += 1
-    memmove(&top.article[place] + 1, &top.article[place], (top.used - place - 1) * sizeof(int))
-    memmove(&top.score[place] + 1, &top.score[place], (top.used - place - 1) * sizeof(float))
-    top.article[place], top.score[place] = article, score
+        while place:
+            parent = (place - 1) // 2
+            if not _before(top, begin + parent, begin + place):
+                break
+            _swap(top, begin + parent, begin + place)
+            place = parent
+    elif score > top.score[begin] or (score == top.score[begin] and article < top.article[begin]):
+        top.article[begin], top.score[begin] = article, score
+        _sink(top, top.used)
     if top.used == top.room:
-        top.bar = top.score[top.used - 1]
+        top.bar = top.score[begin]
+
+
+cdef void _put_in_order(Top* top) noexcept nogil:
+    # best first: the worst goes to the end, again and again
+    cdef Py_ssize_t used = top.used
+    while used > top.begin + 1:
+        used -= 1
+        _swap(top, top.begin, used)
+        _sink(top, used)
+
+
+cdef bint _is_pinned(const Walk* walk, const Top* top, int article) noexcept nogil:
+    cdef Py_ssize_t n
+    for n in range(walk.fixed):
+        if top.article[n] == article:
+            return True
+    return False
 
 
 cdef inline bint _has(const unsigned long long* members, unsigned int article) noexcept nogil:
     return (members[article >> 6] >> (article & 63)) & 1
 
 
-cdef Py_ssize_t _lower(const int* row, Py_ssize_t size, Py_ssize_t least) noexcept nogil:
-    cdef Py_ssize_t low = 0, high = size, middle
+cdef inline void _put(unsigned long long* members, unsigned int article) noexcept nogil:
+    members[article >> 6] |= <unsigned long long>1 << (article & 63)
+
+
+cdef Py_ssize_t _lower(const int* row, Py_ssize_t low, Py_ssize_t high, Py_ssize_t least) noexcept nogil:
+    cdef Py_ssize_t middle
     while low < high:
         middle = (low + high) // 2
         if row[middle] < least:
@@ -1151,6 +1543,28 @@ def counts(tuple words, int sections):
                     count[field, term] += held[n, field] > 0
                 count[fields, term] += 1
     return found
+
+
+def blocks(
+    const long long[::1] ptr, const int[::1] row, const float[::1] impact, const long long[::1] lists,
+    Py_ssize_t sections,
+):
+    cdef Py_ssize_t count = (sections + BLOCK - 1) // BLOCK, number, n, block, first, last
+    begins, highest = np.zeros(lists.shape[0] * (count + 1), np.int32), np.zeros(lists.shape[0] * count, np.float32)
+    cdef int[::1] begin = begins
+    cdef float[::1] peak = highest
+    with nogil:
+        for number in range(lists.shape[0]):
+            first = n = ptr[lists[number]]
+            last = ptr[lists[number] + 1]
+            for block in range(count):
+                begin[number * (count + 1) + block] = <int>(n - first)
+                while n < last and row[n] < min((block + 1) * BLOCK, sections):
+                    if impact[n] > peak[number * count + block]:
+                        peak[number * count + block] = impact[n]
+                    n += 1
+            begin[number * (count + 1) + count] = <int>(n - first)
+    return begins, highest
 
 
 def word_impacts(

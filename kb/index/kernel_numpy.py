@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kb.index.postings import article_sets as article_sets
+from kb.index.postings import blocks as blocks
 from kb.index.postings import counts as counts
 from kb.index.postings import gram_impacts as gram_impacts
 from kb.index.postings import merge as merge

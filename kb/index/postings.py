@@ -76,6 +76,26 @@ def counts(words: Lists, sections: int) -> Wide:
     return np.stack([np.bincount(term[each], minlength=terms) for each in kept])
 
 
+BLOCK = 64
+"""Rows whose highest impact is known of a long list."""
+
+
+def blocks(ptr: Wide, row: Ints, impact: Floats, lists: Wide, sections: int) -> tuple[Ints, Floats]:
+    """Of some lists, one after the other: where the postings of each block begin, and those of the last end;
+    the highest impact of each block. Lines of `questions` are in no block.
+    """
+    edges = np.minimum(np.arange(-(-sections // BLOCK) + 1) * BLOCK, sections)
+    begin = np.zeros((len(lists), len(edges)), np.int32)
+    peak = np.zeros((len(lists), len(edges) - 1), np.float32)
+    for place, number in enumerate(lists.tolist()):
+        here = slice(ptr[number], ptr[number + 1])
+        begin[place] = np.searchsorted(row[here], edges)
+        filled = np.flatnonzero(np.diff(begin[place]))
+        inside = impact[here][: begin[place, -1]]
+        peak[place, filled] = np.maximum.reduceat(inside, begin[place, filled]) if len(filled) else 0
+    return begin.ravel(), peak.ravel()
+
+
 def word_impacts(
     words: Lists, idf: Doubles, norms: Doubles, boosts: Doubles, asked_idf: Doubles, asked_norms: Doubles,
     k1: float,

@@ -1,7 +1,8 @@
 """Posting lists added up and the best articles found, in numpy: what the compiled kernel equals.
 
-Rows are sections, then single lines of `questions`. All sums are of 32-bit floats, list after list in the
-order of the plan, so that both kernels round alike and rank alike.
+Rows are sections, then single lines of `questions`. All sums are of 32-bit floats, list after list in one
+order (words and n-grams with the shortest list first), so that both kernels round alike and rank alike. The
+compiled kernel leaves the longest lists out where they cannot change the best, which shows in no result.
 """
 
 from __future__ import annotations
@@ -17,8 +18,22 @@ from kb.index.sets import Bits, Bools, bits_needed, packed, unpacked
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
-Postings = tuple[Offsets, Ints, Floats]
-"""Where each list begins, and the end of the last; rows, ascending within a list; impacts."""
+
+
+class Postings(NamedTuple):
+    """Posting lists, with blocks of rows of the long ones (`kb.index.postings.blocks`)."""
+
+    ptr: Offsets
+    """Where each list begins, and the end of the last."""
+    row: Ints
+    """Ascending within a list."""
+    impact: Floats
+    long: Ints
+    """For each list its number among the long ones, or -1."""
+    begin: Ints
+    peak: Floats
+
+
 Scored = tuple[int, float, bool, tuple[int, ...]]
 """Article, score, whether it matches strictly, the sections that answer (rows)."""
 
@@ -109,7 +124,7 @@ class Scorer:
     def _added(self, plan: Weighted) -> tuple[Floats, Bools, int]:
         rows, matching = np.zeros(len(self._owner), np.float32), np.zeros(self._articles, bool)
         postings = 0
-        for number, weight in plan.words.items():
+        for number, weight in _shortest_first(self._words, plan.words):
             row, impact = _list(self._words, number)
             np.add.at(rows, row, np.float32(weight) * impact)
             self._mark(matching, number, row)
@@ -122,8 +137,11 @@ class Scorer:
                 self._mark(matching, alternative.terms[0] if len(alternative.terms) == 1 else -1, row)
                 postings += read
             rows += best
-        for lists, weighted in ((self._words, plan.loose), (self._grams, plan.grams)):
-            for number, weight in weighted.items():
+        for lists, weighted in (
+            (self._words, plan.loose.items()),
+            (self._grams, _shortest_first(self._grams, plan.grams)),
+        ):
+            for number, weight in weighted:
                 row, impact = _list(lists, number)
                 np.add.at(rows, row, np.float32(weight) * impact)
                 postings += len(row)
@@ -164,15 +182,21 @@ class Scorer:
     def _shown(self, rows: Floats, article: int) -> tuple[int, ...]:
         """Sections that answer, best first; the first section of an article that has none."""
         start, end = self._starts[article : article + 2].tolist()
-        scores = rows[start:end]
-        order = np.argsort(-scores, kind="stable")[:MAX_SECTIONS].tolist()
-        least = np.float32(SECTION_SHARE) * scores[order[0]]
-        return tuple(start + n for n in order if scores[n] > 0 and scores[n] >= least) or (start,)
+        # as lists: for a handful of numbers each call of numpy takes longer than all of this
+        scores: list[float] = rows[start:end].tolist()
+        order = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)[:MAX_SECTIONS]
+        least = float(np.float32(SECTION_SHARE) * np.float32(scores[order[0]]))
+        return tuple([start + n for n in order if scores[n] > 0 and scores[n] >= least]) or (start,)
+
+
+def _shortest_first(postings: Postings, weighted: dict[int, float]) -> list[tuple[int, float]]:
+    ptr = postings.ptr
+    return sorted(weighted.items(), key=lambda each: int(ptr[each[0] + 1] - ptr[each[0]]))
 
 
 def _list(postings: Postings, number: int) -> tuple[Ints, Floats]:
-    ptr, row, impact = postings
-    return row[ptr[number] : ptr[number + 1]], impact[ptr[number] : ptr[number + 1]]
+    here = slice(postings.ptr[number], postings.ptr[number + 1])
+    return postings.row[here], postings.impact[here]
 
 
 def _top(scores: Floats, eligible: Bools, count: int) -> list[int]:

@@ -86,13 +86,14 @@ class PostingLists:
         self.ptr = load(folder, f"{name}_ptr")
         self.row: Ints = load(folder, f"{name}_row")
         self.impact: Floats = load(folder, f"{name}_impact")
+        self._long = [load(folder, f"{name}_{part}") for part in ("long", "begin", "peak")]
 
     def of(self, number: int) -> tuple[Ints, Floats]:
         start, end = self.ptr[number], self.ptr[number + 1]
         return self.row[start:end], self.impact[start:end]
 
     def arrays(self) -> Postings:
-        return self.ptr, self.row, self.impact
+        return Postings(self.ptr, self.row, self.impact, *self._long)
 
 
 class Facet:

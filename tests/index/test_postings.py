@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kb.index import kernel, kernel_numpy
 from kb.index.blob import offsets
-from kb.index.postings import Lists
+from kb.index.postings import BLOCK, Lists
 
 compiled = pytest.mark.skipif(kernel.compiled is None, reason="kb was installed without a compiler")
 MODULES = [kernel_numpy, *([kernel.compiled] if kernel.compiled else [])]
@@ -98,3 +98,26 @@ def test_both_kernels_gather_the_same_articles(seed: int) -> None:
     often = np.flatnonzero(chance.random(lists) < 0.7)
     sets = [each.article_sets(ptr, row, often, owner, articles) for each in (kernel.compiled, kernel_numpy)]
     assert sets[0].tobytes() == sets[1].tobytes()
+
+
+@settings(max_examples=200, deadline=None)
+@seeds
+def test_blocks_of_long_lists_begin_where_their_rows_do_and_have_their_highest_impact(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    sections = int(chance.integers(0, 400))
+    lists = lists_of(chance, 5, np.arange(sections + chance.integers(0, 9)), 1)
+    impact = chance.random(len(lists[1])).astype(np.float32)
+    chosen = np.flatnonzero(chance.random(5) < 0.7)
+    wanted_begin, wanted_peak = [], []
+    for number in chosen.tolist():
+        here = slice(*lists[0][number : number + 2].tolist())
+        own = list(zip(lists[1][here].tolist(), impact[here].tolist(), strict=True))
+        for first in range(0, sections, BLOCK):
+            end = min(first + BLOCK, sections)
+            wanted_begin.append(sum(row < first for row, _ in own))
+            wanted_peak.append(max((value for row, value in own if first <= row < end), default=0.0))
+        wanted_begin.append(sum(row < sections for row, _ in own))
+    for module in MODULES:
+        begin, peak = module.blocks(lists[0], lists[1], impact, chosen, sections)
+        assert (begin.tolist(), peak.tolist()) == (wanted_begin, wanted_peak)
+        assert (begin.dtype, peak.dtype) == (np.int32, np.float32)

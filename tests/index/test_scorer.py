@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kb.index import kernel, kernel_numpy
 from kb.index.blob import offsets
-from kb.index.compile import frequent_sets
+from kb.index.compile import frequent_sets, long_lists
 from kb.index.scorer import Postings
 from kb.index.sets import packed, unpacked
 from kb.plan import Alternative, Plan
@@ -44,12 +44,16 @@ class Made:
         lists = [np.flatnonzero(self.chance.random(rows) < share) for share in shares]
         row = np.concatenate(lists).astype(np.int32)
         impact = self.chance.choice([0.25, 1 / 3, 0.7, 2.5], len(row)).astype(np.float32)
-        return offsets([len(each) for each in lists]), row, impact
+        ptr = offsets([len(each) for each in lists])
+        return Postings(ptr, row, impact, *long_lists(ptr, row, impact, int(self.sections.sum())))
 
     def scorer(self, module: Any) -> Any:
-        ptr, row, _ = self.words
-        sets = frequent_sets(ptr, row, self.owner, self.articles)
-        return module.Scorer(self.words, self.grams, self.owner, offsets(self.sections), *sets)
+        sets = frequent_sets(self.words.ptr, self.words.row, self.owner, self.articles)
+        scorer = module.Scorer(self.words, self.grams, self.owner, offsets(self.sections), *sets)
+        if module is kernel.compiled and self.chance.random() < 0.8:
+            # what is passed over in long lists alone is passed over in these few, too
+            scorer.few, scorer.few_grams, scorer.lookup = 0, 0, int(self.chance.choice([0, 2]))
+        return scorer
 
     def plan(self) -> Plan:
         chance = self.chance
@@ -63,7 +67,7 @@ class Made:
             words={number: float(chance.choice([0.3, 1.0])) for number in numbers[: chance.integers(0, 3)]},
             concepts=tuple(groups[: chance.integers(0, 3)]),
             loose=dict.fromkeys(numbers[5 : 5 + chance.integers(0, 2)], 0.8),
-            grams=dict.fromkeys(numbers[: chance.integers(0, 4)], 0.1),
+            grams=dict.fromkeys(numbers[: chance.integers(0, 6)], 0.1),
             gram_mass=0.4,
         )
 
@@ -91,7 +95,7 @@ def test_both_kernels_put_articles_in_the_same_order(seed: int) -> None:
     for _ in range(3):
         plan, asked = made.plan(), made.asked()
         one, other = ours.best(plan, **asked), theirs.best(plan, **asked)
-        assert one[1:] == other[1:]
+        assert one[1:3] == other[1:3]
         assert one.strict.tolist() == other.strict.tolist()
         for left, right in zip(ours.rows(plan), theirs.rows(plan), strict=True):
             assert left.tobytes() == right.tobytes()
@@ -146,7 +150,7 @@ def by_hand(made: Made, plan: Plan) -> tuple[list[Any], set[int]]:
     words, grams = lists[id(made.words)], lists[id(made.grams)]
     sums, strict = [np.float32(0)] * len(made.owner), set()
     for row in range(len(made.owner)):
-        for number, weight in plan.words.items():
+        for number, weight in shortest_first(plan.words, words):
             sums[row] += np.float32(weight) * words[number].get(row, np.float32(0))
             strict |= {int(made.owner[row])} if row in words[number] else set()
         for group in plan.concepts:
@@ -157,10 +161,14 @@ def by_hand(made: Made, plan: Plan) -> tuple[list[Any], set[int]]:
             ]
             sums[row] += max(found, default=np.float32(0))
             strict |= {int(made.owner[row])} if found else set()
-        for own, weighted in ((words, plan.loose), (grams, plan.grams)):
-            for number, weight in weighted.items():
+        for own, weighted in ((words, [*plan.loose.items()]), (grams, shortest_first(plan.grams, grams))):
+            for number, weight in weighted:
                 sums[row] += np.float32(weight) * own[number].get(row, np.float32(0))
     return sums, strict
+
+
+def shortest_first(weighted: dict[int, float], lists: list[dict[int, float]]) -> list[tuple[int, float]]:
+    return sorted(weighted.items(), key=lambda each: len(lists[each[0]]))
 
 
 def mean(values: list[Any]) -> Any:
@@ -171,8 +179,10 @@ def mean(values: list[Any]) -> Any:
 
 
 def list_by_row(postings: Postings) -> list[dict[int, Any]]:
-    ptr, row, impact = postings
-    return [dict(zip(row[a:b].tolist(), impact[a:b], strict=True)) for a, b in pairwise(ptr.tolist())]
+    row, impact = postings.row, postings.impact
+    return [
+        dict(zip(row[a:b].tolist(), impact[a:b], strict=True)) for a, b in pairwise(postings.ptr.tolist())
+    ]
 
 
 def article_scores(made: Made, rows: list[Any], question: float) -> Any:
