@@ -5,15 +5,20 @@ from __future__ import annotations
 import ctypes
 import mmap
 import re
+import selectors
 import socket
 import time
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
+import gunicorn.http  # type: ignore[import-untyped]
 import msgspec
 import structlog
-from gunicorn.http import errors as http_errors  # type: ignore[import-untyped]
+from gunicorn.http import errors as http_errors
+from gunicorn.http import wsgi
+from gunicorn.http.body import LengthReader  # type: ignore[import-untyped]
 from gunicorn.http.message import Request  # type: ignore[import-untyped]
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
@@ -87,6 +92,46 @@ class TypedRequest(Request):  # type: ignore[misc]
         super().parse_request_line(line_bytes)
 
 
+class Parser(RequestParser):  # type: ignore[misc]
+    """Leaves the socket alone when a body has ended, or there was none.
+
+    gunicorn sets the socket's time limit thrice to read nothing. Each time the thread gives up Python's lock,
+    and in a busy worker waits its turn again.
+    """
+
+    mesg_class = TypedRequest
+
+    def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
+        body = self.mesg.body if self.mesg else None
+        if body and not body.failed and isinstance(body.reader, LengthReader) and body.reader.length == 0:
+            return True
+        return bool(super().finish_body(deadline, max_bytes))
+
+
+class Response(wsgi.Response):  # type: ignore[misc]
+    """Sends the head together with the beginning of the body, for the same reason."""
+
+    sock: Any
+
+    def write(self, arg: bytes) -> None:
+        if self.headers_sent:
+            super().write(arg)
+            return
+        sock, gathered = self.sock, _Gathered()
+        self.sock = gathered
+        try:
+            super().write(arg)
+        finally:
+            self.sock = sock
+        sock.sendall(b"".join(gathered))
+
+
+class _Gathered(list[bytes]):
+    """Stands for a socket: what was sent, in order."""
+
+    sendall = list.append
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]
     """What the parser refuses is answered as we do, and no address is logged."""
 
@@ -97,7 +142,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._waiting: deque[Any] = deque()
         """Connections that no thread has taken yet: whose they are does not matter, only whether any is."""
         _share_one_heap()
-        RequestParser.mesg_class = TypedRequest
+        gunicorn.http.RequestParser = Parser
+        wsgi.Response = Response
         super().init_process()
 
     def notify(self) -> None:
@@ -109,6 +155,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.app.connections.leave(self.age)
 
     def enqueue_req(self, conn: Any) -> None:
+        """A new connection that says nothing yet waits at the loop.
+
+        gunicorn has a thread wait for its first byte, up to five seconds: connections that browsers open
+        ahead would hold them all.
+        """
+        if not conn.initialized and not conn.data_ready and not heard(conn.sock.fileno(), 0):
+            conn.sock.setblocking(False)
+            conn.set_timeout()
+            self.pending_conns.append(conn)
+            readable = partial(self.on_pending_socket_readable, conn)
+            self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+            return
         self._waiting.append(conn)
         super().enqueue_req(conn)
 

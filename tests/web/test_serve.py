@@ -130,6 +130,39 @@ def test_those_who_ask_again_at_once_keep_their_threads_only_while_nobody_waits(
         eager.wait()
 
 
+def test_connections_that_say_nothing_yet_hold_no_thread(running):
+    service, _, _ = running
+    host, port = service.url.removeprefix("http://").split(":")
+    assert service.get("/healthz")[0] == 200
+    # three times as many as there are threads, which would wait five seconds for each of them
+    silent = [socket.create_connection((host, int(port)), timeout=20) for _ in range(12)]
+    began = time.monotonic()
+    while time.monotonic() - began < 1:
+        assert service.get("/healthz")[0] == 200
+    assert time.monotonic() - began < 4
+    # whoever speaks late is answered, too
+    for connection in silent:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        connection.close()
+
+
+def test_a_connection_goes_on_behind_a_body_that_nobody_read(running):
+    service, _, _ = running
+    host, port = service.url.removeprefix("http://").split(":")
+    connection = HTTPConnection(host, int(port), timeout=20)
+    for path, status in (("/healthz", 405), ("/api/v1/nothing", 404)):
+        connection.request("POST", path, b"x" * 3000)
+        answer = connection.getresponse()
+        assert (answer.status, bool(answer.read())) == (status, True)
+        connection.request("HEAD", "/healthz")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"")
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read() == b'{"status":"ok"}'
+    connection.close()
+
+
 def test_it_says_where_it_serves_follows_new_generations_and_refuses_cleanly(running):
     service, tree, var = running
     assert service.said == f"kb is serving {service.url} (Ctrl-C stops)\n"
