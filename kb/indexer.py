@@ -18,11 +18,11 @@ Serving never imports this module.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import count, product
+from itertools import count, islice, product
 from pathlib import Path
 
 from msgspec import Struct
@@ -34,12 +34,12 @@ from kb.index import generation as generations
 from kb.index.changes import Changes, compare, gone_of, indexable, name_of, next_change_of, versions_of
 from kb.index.generation import Generation
 from kb.index.layout import COMPILED, locale_folder
-from kb.index.locales import Work, cut, fill, write_locale
+from kb.index.locales import Work, encoded_by, fill, vectors_by, write_locale
 from kb.index.snapshot import Snapshot
 from kb.index.state import Media, SiteState, write_state
 from kb.index.vectors import vectors_of
 from kb.model import Article, Audience, Past, Tree
-from kb.processes import pool
+from kb.processes import Helpers, pool
 from kb.text.analyze import analyze
 from kb.text.synonyms import cut_groups
 
@@ -47,7 +47,7 @@ POOL_FROM = 64
 """Changed articles from which a second process pays for its 0.5 s of starting."""
 
 LION_SHARE = 0.75
-"""Of the changed articles: one locale that has so many is cut into words by all processes together."""
+"""Of the changed articles: a locale that has so many is written while it is cut, not beside the others."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (step, done, total)."""
@@ -311,7 +311,7 @@ def get_ready(var: Path, live: Generation) -> None:
 def _write(job: Job, processes: int) -> None:
     """The indexes of all audiences and locales, and what else serving needs.
 
-    Locales are written side by side when there are several; in a single one, articles are cut side by side.
+    Articles are cut side by side. Then locales are written side by side; a single one is while it is cut.
     """
     works = [_begin(job, locale) for locale in job.locales]
     _describe(job)  # with synonyms, cut: the dictionary is loaded for all helpers
@@ -319,12 +319,24 @@ def _write(job: Job, processes: int) -> None:
     articles = len(job.changes.fresh)
     with pool(processes if articles >= POOL_FROM else 1) as helpers:
         if helpers is not None and max(len(work.fresh) for work in busy) < LION_SHARE * articles:
-            helpers.run(write_locale, busy, lambda done: job.progress("writing", done, articles))
+            cut = _cut(job, busy, helpers)
+            helpers.run(write_locale, cut, lambda done: job.progress("writing", done, articles))
         else:
             done = count(1)
             for work in busy:
-                for _ in fill(work, cut(work.fresh, helpers)):
+                for _ in fill(work, vectors_by(helpers, work.fresh)):
                     job.progress("writing", next(done), articles)
+
+
+def _cut(job: Job, works: Sequence[Work], helpers: Helpers) -> list[tuple[Work, list[bytes]]]:
+    """With each work the vectors of its articles: those of all locales are one row, so no helper is idle."""
+    done, articles = count(1), [article for work in works for article in work.fresh]
+    vectors: list[bytes] = []
+    for each in encoded_by(helpers, articles):
+        vectors.append(each)
+        job.progress("cutting", next(done), len(articles))
+    rest = iter(vectors)
+    return [(work, list(islice(rest, len(work.fresh)))) for work in works]
 
 
 def _begin(job: Job, locale: str) -> Work | None:

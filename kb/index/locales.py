@@ -39,9 +39,10 @@ class Work(Struct, frozen=True, kw_only=True):
         return locale_folder(self.var, self.before, audience, self.locale) if self.before else None
 
 
-def write_locale(work: Work) -> Iterator[None]:
-    """All of one locale, in a process of its own; yields after each article."""
-    yield from fill(work, map(vectors_of, work.fresh))
+def write_locale(cut: tuple[Work, Sequence[bytes]]) -> Iterator[None]:
+    """All of one locale, in a process of its own: its articles are cut; yields after each."""
+    work, vectors = cut
+    yield from fill(work, map(decode, vectors))
 
 
 def fill(work: Work, articles: Iterator[Vectors]) -> Iterator[None]:
@@ -63,13 +64,14 @@ def _kept(articles: Iterator[Vectors], kept: list[Vectors]) -> Iterator[Vectors]
         yield article
 
 
-def cut(articles: Sequence[Article], helpers: Helpers | None) -> Iterator[Vectors]:
+def vectors_by(helpers: Helpers | None, articles: Sequence[Article]) -> Iterator[Vectors]:
     """Of each article, in order."""
-    if helpers is None:
-        yield from map(vectors_of, articles)
-        return
-    for encoded in helpers.map(_encoded_vectors, articles, chunksize=16):
-        yield decode(encoded)
+    return map(decode, encoded_by(helpers, articles)) if helpers else map(vectors_of, articles)
+
+
+def encoded_by(helpers: Helpers, articles: Sequence[Article]) -> Iterator[bytes]:
+    """The same as they cross between processes."""
+    return helpers.map(_encoded_vectors, articles, chunksize=8)
 
 
 def _encoded_vectors(article: Article) -> bytes:

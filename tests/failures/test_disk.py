@@ -63,10 +63,9 @@ def test_a_full_disk_found_by_a_helping_process_is_told_as_well(tmp_path: Path) 
     limited: set[int] = set()
 
     def limit_helpers(step: str, done: int, total: int) -> None:
-        if step == "writing":
-            for helper in helpers() - limited:
-                resource.prlimit(helper, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
-                limited.add(helper)
+        for helper in helpers() - limited:
+            resource.prlimit(helper, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+            limited.add(helper)
 
     files = {
         f"{locale}/a{n}.md": f"# Parrot {n}\n\nIt speaks {n} words.\n"
