@@ -48,6 +48,7 @@ clean:  ## remove .venv and var
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m compileall -q kb  # as pip does with the rest: the first start would take a second longer
 	@touch $@
 
 .venv/installed-dev: requirements-dev.lock .venv/installed

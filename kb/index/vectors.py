@@ -171,29 +171,28 @@ def _written(numbers: dict[str, int], article: Article, analysed: Analysed) -> t
 
 def _grams(analysed: Analysed) -> npt.NDArray[np.uint64]:
     """n-grams as `Vectors.grams` holds them: counts are summed over fields, then saturate once."""
-    codes, rows, halves = [], [], []
-    for boost, texts, spoken in _gram_sources(analysed):
-        folded = [fold(text).text for text in texts]
-        for code, row in (grams.bigrams(folded), grams.readings(spoken), grams.fourgrams(folded)):
-            codes.append(code)
-            rows.append(row)
-            halves.append(np.full(len(code), 2 * boost))
-    row = np.concatenate(rows).astype(np.uint64)
-    place, which = np.unique((np.concatenate(codes) << ROW_BITS) | row, return_inverse=True)
-    count = np.minimum(np.bincount(which, np.concatenate(halves), len(place)), 255)
+    boosts, sections, texts, spoken = zip(*_gram_sources(analysed), strict=True)
+    folded = [fold(text).text for text in texts]
+    found = (grams.bigrams(folded), grams.readings(spoken), grams.fourgrams(folded))
+    code = np.concatenate([codes for codes, _ in found])
+    text = np.concatenate([rows for _, rows in found])
+    section, halves = np.array(sections, np.uint64)[text], (2 * np.array(boosts))[text]
+    place, which = np.unique((code << ROW_BITS) | section, return_inverse=True)
+    count = np.minimum(np.bincount(which, halves, len(place)), 255)
     packed: npt.NDArray[np.uint64] = (place << COUNT_BITS) | count.astype(np.uint64)
     return packed
 
 
-def _gram_sources(analysed: Analysed) -> Iterable[tuple[float, list[str], list[str]]]:
-    """(boost, text of each section, reading of each section) a field."""
+def _gram_sources(analysed: Analysed) -> Iterable[tuple[float, int, str, str]]:
+    """(boost, section, text, reading of it)."""
     record, sections = analysed
-    article, boosts, later = record.article, schema.GRAM_BOOSTS, [""] * (len(sections) - 1)
-    yield boosts["title"], [article.title] * len(sections), [record.title.reading] * len(sections)
+    article, boosts = record.article, schema.GRAM_BOOSTS
     spoken = " ".join(line.reading for line in record.questions)
-    yield boosts["questions"], [" ".join(article.questions), *later], [spoken, *later]
-    yield boosts["headings"], [s.heading for s in sections], [s.headings.reading for s in sections]
-    yield boosts["body"], [s.text for s in sections], [s.body.reading for s in sections]
+    yield boosts["questions"], 0, " ".join(article.questions), spoken
+    for number, section in enumerate(sections):
+        yield boosts["title"], number, article.title, record.title.reading
+        yield boosts["headings"], number, section.heading, section.headings.reading
+        yield boosts["body"], number, section.text, section.body.reading
 
 
 def _card(article: Article, title: Sequence[Token], numbers: dict[str, int]) -> Card:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -112,8 +112,18 @@ def _tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def cut(text: str) -> Iterator[tuple[int, Morpheme]]:
+def cut(text: str) -> Iterable[tuple[int, Morpheme]]:
     """Morphemes of folded text that holds only Japanese script and spaces, and where each begins."""
+    return _cut_again(text) if len(text) <= LONGEST else _cut(text)
+
+
+@lru_cache(maxsize=64)
+def _cut_again(text: str) -> tuple[tuple[int, Morpheme], ...]:
+    """Titles, questions and queries are asked for more than once, one soon after the other."""
+    return tuple(_cut(text))
+
+
+def _cut(text: str) -> Iterator[tuple[int, Morpheme]]:
     for start in range(0, len(text), _CHUNK):
         for morpheme in _tokenizer().tokenize(text[start : start + _CHUNK]):
             surface = morpheme.surface()
