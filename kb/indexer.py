@@ -39,12 +39,12 @@ from kb.index.snapshot import Snapshot
 from kb.index.state import Media, SiteState, write_state
 from kb.index.vectors import vectors_of
 from kb.model import Article, Audience, Past, Tree
-from kb.processes import Helpers, pool
+from kb.processes import pool
 from kb.text.analyze import analyze
 from kb.text.synonyms import cut_groups
 
 POOL_FROM = 64
-"""Changed articles from which a second process pays for its 0.5 s of starting."""
+"""Changed articles from which helpers pay: where threads run they are not forked, and start in 0.5 s."""
 
 LION_SHARE = 0.75
 """Of the changed articles: a locale that has so many is written while it is cut, not beside the others."""
@@ -314,27 +314,28 @@ def _write(job: Job, processes: int) -> None:
     Articles are cut side by side. Then locales are written side by side; a single one is while it is cut.
     """
     works = [_begin(job, locale) for locale in job.locales]
-    _describe(job)  # with synonyms, cut: the dictionary is loaded for all helpers
     busy = [work for work in works if work is not None]
     articles = len(job.changes.fresh)
     with pool(processes if articles >= POOL_FROM else 1) as helpers:
         if helpers is not None and max(len(work.fresh) for work in busy) < LION_SHARE * articles:
-            cut = _cut(job, busy, helpers)
+            begun = encoded_by(helpers, [article for work in busy for article in work.fresh])
+            _describe(job)  # meanwhile: it cuts the synonyms
+            cut = _cut(job, busy, begun)
             helpers.run(write_locale, cut, lambda done: job.progress("writing", done, articles))
         else:
+            _describe(job)
             done = count(1)
             for work in busy:
                 for _ in fill(work, vectors_by(helpers, work.fresh)):
                     job.progress("writing", next(done), articles)
 
 
-def _cut(job: Job, works: Sequence[Work], helpers: Helpers) -> list[tuple[Work, list[bytes]]]:
+def _cut(job: Job, works: Sequence[Work], begun: Iterator[bytes]) -> list[tuple[Work, list[bytes]]]:
     """With each work the vectors of its articles: those of all locales are one row, so no helper is idle."""
-    done, articles = count(1), [article for work in works for article in work.fresh]
-    vectors: list[bytes] = []
-    for each in encoded_by(helpers, articles):
+    vectors, articles = [], len(job.changes.fresh)
+    for done, each in enumerate(begun, 1):
         vectors.append(each)
-        job.progress("cutting", next(done), len(articles))
+        job.progress("cutting", done, articles)
     rest = iter(vectors)
     return [(work, list(islice(rest, len(work.fresh)))) for work in works]
 
