@@ -11,7 +11,7 @@ from kb.index.generation import Generation, open_live
 from kb.index.layout import generation_folder
 from kb.indexer import Progress, Summary, build, known_articles
 from kb.model import Audience
-from kb.search import Query, search
+from kb.search import Query, Results, search
 
 Files = Mapping[str, str | bytes]
 
@@ -79,13 +79,25 @@ def found(generation: Generation, locale: str, text: str, audience: Audience = A
 def answers(generation: Generation, queries: Mapping[str, Iterable[str]] = QUERIES) -> dict[str, object]:
     """All that is found for many queries: ids, anchors, scores, snippets, totals, in both audiences."""
     return {
-        f"{locale} {audience.value} {text}": search(
-            generation.snapshot(locale, audience), Query(text=text, limit=50), generation.pinned(locale, text)
+        f"{locale} {audience.value} {text}": told(
+            search(
+                generation.snapshot(locale, audience),
+                Query(text=text, limit=50),
+                generation.pinned(locale, text),
+            )
         )
         for locale in generation.locales
         for audience in Audience
         for text in queries.get(locale, ())
     }
+
+
+def told(results: Results) -> object:
+    """What results say, whichever snapshot they come from."""
+    hits = [
+        (hit.card, hit.sections, hit.snippet, hit.title_marks, hit.score, hit.strict) for hit in results.hits
+    ]
+    return results.query, results.total, hits, results.facets, results.corrected
 
 
 def live(var: Path) -> Generation:
