@@ -49,7 +49,7 @@ def main() -> None:
     snapshot = generation.snapshot(locale, Audience.PUBLIC)
     folder = locale_folder(args.var, live_folder(args.var), Audience.PUBLIC, locale)
     keys = {snapshot.article(number).key for number in range(snapshot.meta.articles)}
-    vectors = durable.read_vectors(folder / "whoosh", keys)
+    vectors = durable.find(folder / "whoosh", keys).vectors
     meta = compile_snapshot(args.target, locale, None, (), list(copied(vectors, args.times)))
     print(f"{meta.sections:,} sections, {meta.terms:,} terms in {args.target / 'snapshot'}")
 

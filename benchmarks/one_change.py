@@ -60,9 +60,8 @@ def change(root: Path, var: Path, number: int, said: Connection, ready: publish.
     with timed(steps, "read"):
         tree = read_tree(root, known=ready.known)
     with timed(steps, "build"):
-        preparing = indexer.prepare(tree, var)
+        preparing = indexer.prepare(tree, var, live=ready.live)
         prepared = preparing.__enter__()
-        prepared.open()
     with timed(steps, "switch"):
         prepared.switch()
     preparing.__exit__(None, None, None)

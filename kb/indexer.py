@@ -8,8 +8,8 @@
     write      per audience and locale: link the previous Whoosh segments, delete and add what changed;
                only changed articles are cut into words, in two processes when they are many (`locales`)
     compile    term vectors → snapshots; the agents' one over both indexes, with common statistics
-    smoke      open the new generation, find an article by its title in every locale
     seal       checksums, all on disk
+    smoke      open the new generation, find an article by its title in every locale
     switch     one atomic replace of the pointer; then what nobody needs is removed
 
 Serving never imports this module.
@@ -35,7 +35,6 @@ from kb.index.changes import Changes, compare, gone_of, indexable, name_of, next
 from kb.index.generation import Generation
 from kb.index.layout import COMPILED, locale_folder
 from kb.index.locales import Work, encoded_by, fill, vectors_by, write_locale
-from kb.index.snapshot import Snapshot
 from kb.index.state import Media, SiteState, write_state
 from kb.index.vectors import vectors_of
 from kb.model import Article, Audience, Past, Tree
@@ -119,18 +118,19 @@ def build(
 class Prepared:
     """A generation that lies whole beside the live one: to be looked at, then switched to."""
 
-    def __init__(self, var: Path, folder: str, summary: Summary, previous: Generation | None) -> None:
-        self.folder = folder
+    def __init__(
+        self, var: Path, summary: Summary, generation: Generation, previous: Generation | None
+    ) -> None:
         self.summary = summary
+        self.generation = generation
+        """As a reader will open it; the live one when nothing differs."""
         self.previous = previous
         """The live generation, where there is a sound one."""
         self._var = var
 
-    def open(self) -> Generation:
-        """As a reader will open it."""
-        if self.summary.unchanged and self.previous:
-            return self.previous
-        return Generation(self._var, self.folder)
+    @property
+    def folder(self) -> str:
+        return self.generation.folder
 
     def switch(self, keep: bool = False) -> None:
         """Make it the live one; `keep`: so that `going_back` finds it when others have followed."""
@@ -148,21 +148,21 @@ class Prepared:
 @contextmanager
 def prepare(
     tree: Tree, var: Path, *, past: Past | None = None, rebuild: bool = False, processes: int = 2,
-    progress: Progress | None = None,
+    progress: Progress | None = None, live: Generation | None = None,
 ) -> Iterator[Prepared]:  # fmt: skip
     """The next generation, whole but not live; nothing is left of it when the block ends without a switch.
 
-    `past`: what became of old addresses; without it only `redirect_from` tells. No other build begins
-    within the block. Raises what `build` raises.
+    `past`: what became of old addresses; without it only `redirect_from` tells. `live`: opened and compared
+    with all checksums already; taken if it still is live. No other build begins within the block. Raises
+    what `build` raises.
     """
     started = time.monotonic()
     with store.locked(var):
         with store.writable(var):
-            previous, reason = _previous(var, rebuild)
+            previous, reason = _previous(var, rebuild, live)
             job = _job(tree, var, past or Past(moved=declared(tree)[0]), previous, progress or _silent)
-            if not job.unchanged:
-                with _removed_unless_live(var, job.folder, only_failed=True):
-                    _make(job, processes)
+            with _removed_unless_live(var, job.folder, only_failed=True):
+                made = previous if previous and job.unchanged else _make(job, processes)
         summary = Summary(
             generation=job.name,
             articles=len(job.wanted),
@@ -175,7 +175,7 @@ def prepare(
             rebuilt_because=reason,
         )
         with _removed_unless_live(var, job.folder):
-            yield Prepared(var, job.folder, summary, previous)
+            yield Prepared(var, summary, made, previous)
 
 
 def _job(tree: Tree, var: Path, past: Past, previous: Generation | None, progress: Progress) -> Job:
@@ -214,7 +214,7 @@ def going_back(var: Path, folder: str) -> Iterator[Prepared]:
     """
     started = time.monotonic()
     with store.locked(var):
-        previous, _ = _previous(var, rebuild=False)
+        previous, _ = _previous(var, rebuild=False, live=None)
         unchanged = previous is not None and previous.folder == folder
         with _removed_unless_live(var, folder):
             with store.writable(var):
@@ -232,7 +232,7 @@ def going_back(var: Path, folder: str) -> Iterator[Prepared]:
                 left_out={},
                 seconds=time.monotonic() - started,
             )
-            yield Prepared(var, folder, summary, previous)
+            yield Prepared(var, summary, older, previous)
 
 
 @contextmanager
@@ -251,27 +251,32 @@ def _silent(step: str, done: int, total: int) -> None:
     pass
 
 
-def _make(job: Job, processes: int) -> None:
-    """All steps from writing to the seal."""
+def _make(job: Job, processes: int) -> Generation:
+    """All steps from writing to the smoke."""
     try:
         _write(job, processes)
     except BrokenProcessPool:
         # one of the processes was killed, mostly for want of memory: slower, with less of it
         store.remove(job.var, job.folder)
         _write(job, processes=1)
-    _smoke(job)
     store.seal(job.var, job.folder, job.name, job.tree.commit)
+    made = Generation(job.var, job.folder)
+    _smoke(made)
+    return made
 
 
 # ---------------------------------------------------------------- previous
 
 
-def _previous(var: Path, rebuild: bool) -> tuple[Generation | None, str]:
+def _previous(var: Path, rebuild: bool, live: Generation | None) -> tuple[Generation | None, str]:
     """The live generation when it can be continued, and why not."""
     if rebuild:
         return None, "asked for"
     try:
-        return Generation(var, generations.live_folder(var), durable=True), ""
+        folder = generations.live_folder(var)
+        if live is not None and generations.read_manifest(var, folder) == live.manifest:
+            return live, ""
+        return Generation(var, folder, durable=True), ""
     except IndexMissing as error:
         return None, f"{error}" if store.folders(var) else ""
     except (IndexDamaged, IndexMismatch) as error:
@@ -302,7 +307,7 @@ def get_ready(var: Path, live: Generation) -> None:
     article = next(live.articles(), None)
     if article is not None:
         vectors_of(article)
-        durable.read_vectors(locale_folder(var, live.folder, article.audience, article.locale) / "whoosh", [])
+        durable.find(locale_folder(var, live.folder, article.audience, article.locale) / "whoosh", [])
 
 
 # ---------------------------------------------------------------- write
@@ -377,10 +382,10 @@ def _describe(job: Job) -> None:
     write_state(job.var, job.folder, state, public)
 
 
-def _smoke(job: Job) -> None:
-    """The new snapshots open, and the first article of each is found by every word of its title."""
-    for audience, locale in product(Audience, job.locales):
-        snapshot = Snapshot(job.place(audience, locale) / "snapshot")
+def _smoke(made: Generation) -> None:
+    """The first article of each snapshot is found by every word of its title."""
+    for audience, locale in product(Audience, made.locales):
+        snapshot = made.snapshot(locale, audience)
         if snapshot.meta.articles:
             for token in analyze(snapshot.article(0).title).tokens:
                 rows, _ = snapshot.words.of(snapshot.term(token.term))

@@ -6,15 +6,16 @@ compiled.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from whoosh import columns, fields, formats, scoring
 from whoosh import index as whoosh_index
 from whoosh.codec.whoosh3 import W3Codec
+from whoosh.filedb.filestore import FileStorage
 from whoosh.reading import SegmentReader
 from whoosh.writing import SegmentWriter
 
@@ -78,29 +79,54 @@ def start(folder: Path, before: Path | None) -> None:
         whoosh_index.create_in(str(folder), schema())
 
 
-def update(
-    folder: Path, articles: Iterable[Vectors], stale: Collection[str], rewrite: bool = False
-) -> Iterator[str]:
-    """Delete the articles of the keys `stale`, add `articles`; yields each key that was written.
+class Found(NamedTuple):
+    """What an index holds of some articles."""
+
+    numbers: list[int]
+    """Of their documents."""
+    vectors: list[Vectors]
+    """By key."""
+
+
+def find(folder: Path, keys: Collection[str]) -> Found:
+    """The articles of these keys that are here; those that were deleted left out."""
+    found = Found([], [])
+    # not mapped: of mapped files Whoosh copies each whole
+    with FileStorage(str(folder), supports_mmap=False).open_index().reader() as reader:
+        for segment, first in reader.leaf_readers():
+            numbers = [number for key in keys for number in _documents(segment, key)]
+            found.numbers.extend(first + number for number in numbers)
+            if numbers and segment.has_column("vectors"):
+                column = segment.column_reader("vectors")
+                found.vectors.extend(vectors.decode(own) for number in numbers if (own := column[number]))
+    return Found(found.numbers, sorted(found.vectors, key=lambda each: each.key))
+
+
+def _documents(segment: Any, key: str) -> list[int]:
+    """Numbers of a key's documents in one segment, those that were deleted left out."""
+    if ("key", key.encode()) not in segment:
+        return []
+    return list(segment.postings("key", key.encode()).all_ids())
+
+
+def update(folder: Path, articles: Iterable[Vectors], stale: Collection[int], rewrite: bool = False) -> None:
+    """Delete the documents `stale`, by number, and add `articles`.
 
     Whoosh only marks documents as deleted, their stored fields stay in its segments. `rewrite` makes those
     segments anew, so that no byte remains of what was deleted now or earlier.
     """
-    index = whoosh_index.open_dir(str(folder))
-    with index.reader() as reader:
-        old = [key for key in stale if reader.doc_frequency("key", key)]
     fresh = iter(articles)
     first = next(fresh, None)
-    if first is None and not old and not rewrite:
+    if first is None and not stale and not rewrite:
         return
+    index = whoosh_index.open_dir(str(folder))
     while True:
         writer = _Writer(index, limitmb=_MEMORY_MB, codec=W3Codec(compression=0))
         try:
-            for key in old:
-                writer.delete_by_term("key", key)
+            for number in stale:
+                writer.delete_document(number)
             while first is not None and writer.doc_count() < SEGMENT:
                 _add(writer, first)
-                yield first.key
                 first = next(fresh, None)
         except BaseException:
             writer.cancel()
@@ -108,7 +134,7 @@ def update(
         writer.commit(mergetype=partial(_merge, rewrite))
         if first is None:
             return
-        old, rewrite = [], False
+        stale, rewrite = (), False
 
 
 def _merge(rewrite: bool, writer: Any, segments: list[Any]) -> list[Any]:
@@ -134,25 +160,6 @@ def _add(writer: Any, article: Vectors) -> None:
     for ordinal, terms in enumerate(terms_by_field(article)):
         own = {} if ordinal else {"vectors": vectors.encode(article)}
         writer.add_document(key=article.key, ordinal=ordinal, **own, **terms)
-
-
-def read_vectors(folder: Path, keys: Collection[str]) -> list[Vectors]:
-    """Of the articles of these keys that are here, by key."""
-    found = []
-    with whoosh_index.open_dir(str(folder)).reader() as reader:
-        for segment, _ in reader.leaf_readers():
-            numbers = [number for key in keys for number in _documents(segment, key)]
-            if numbers and segment.has_column("vectors"):
-                column = segment.column_reader("vectors")
-                found += [vectors.decode(own) for number in numbers if (own := column[number])]
-    return sorted(found, key=lambda each: each.key)
-
-
-def _documents(segment: Any, key: str) -> list[int]:
-    """Numbers of a key's documents in one segment, those that were deleted left out."""
-    if ("key", key.encode()) not in segment:
-        return []
-    return list(segment.postings("key", key.encode()).all_ids())
 
 
 def is_empty(folder: Path) -> bool:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 from msgspec import Struct
 
@@ -46,26 +47,42 @@ def write_locale(cut: tuple[Work, Sequence[bytes]]) -> Iterator[None]:
 
 
 def fill(work: Work, articles: Iterator[Vectors]) -> Iterator[None]:
-    """Write the fresh articles, those of each audience into its own index, and compile; yields after each."""
-    came: dict[Audience, list[Vectors]] = {}
-    for audience in Audience:
-        mine = sum(article.audience is audience for article in work.fresh)
-        rewrite = work.rewrite and audience is Audience.PUBLIC
-        kept = came[audience] = []
-        whoosh = work.place(audience) / "whoosh"
-        for _ in durable.update(whoosh, _kept(islice(articles, mine), kept), work.stale, rewrite):
-            yield
-    _compile(work, came)
+    """Write the fresh articles, those of each audience into its own index, and compile; yields after each.
+
+    Whoosh takes as long as everything else, so a thread writes what is there already.
+    """
+    went = {audience: _found(work, audience) for audience in Audience}
+    came: dict[Audience, list[Vectors]] = {audience: [] for audience in Audience}
+    given: dict[Audience, SimpleQueue[Vectors | None]] = {audience: SimpleQueue() for audience in Audience}
+    with ThreadPoolExecutor(len(Audience)) as pool:
+        stored = {each: pool.submit(_store, work, each, went[each].numbers, given[each]) for each in Audience}
+        try:
+            for article, vectors in zip(work.fresh, articles, strict=True):
+                came[article.audience].append(vectors)
+                given[article.audience].put(vectors)
+                yield
+        finally:
+            for queue in given.values():
+                queue.put(None)
+        _compile(work, {audience: found.vectors for audience, found in went.items()}, came, stored)
+        for each in stored.values():
+            each.result()
 
 
-def _kept(articles: Iterator[Vectors], kept: list[Vectors]) -> Iterator[Vectors]:
-    for article in articles:
-        kept.append(article)
-        yield article
+def _found(work: Work, audience: Audience) -> durable.Found:
+    """What is to go of an index."""
+    former = work.former(audience)
+    return durable.find(former / "whoosh", work.stale) if former else durable.Found([], [])
+
+
+def _store(work: Work, audience: Audience, stale: list[int], given: SimpleQueue[Vectors | None]) -> None:
+    """Write what is `given`, up to None, to an index."""
+    folder = work.place(audience) / "whoosh"
+    durable.update(folder, iter(given.get, None), stale, work.rewrite and audience is Audience.PUBLIC)
 
 
 def vectors_by(helpers: Helpers | None, articles: Sequence[Article]) -> Iterator[Vectors]:
-    """Of each article, in order."""
+    """Of each article, in order. Helpers begin at once: they are forked while there are no threads yet."""
     return map(decode, encoded_by(helpers, articles)) if helpers else map(vectors_of, articles)
 
 
@@ -79,22 +96,21 @@ def _encoded_vectors(article: Article) -> bytes:
     return encode(vectors_of(article))
 
 
-def _compile(work: Work, came: dict[Audience, list[Vectors]]) -> None:
+def _compile(
+    work: Work,
+    went: dict[Audience, list[Vectors]],
+    came: dict[Audience, list[Vectors]],
+    stored: dict[Audience, Future[None]],
+) -> None:
     """The public snapshot, and the agents' over both indexes; one where agents have nothing of their own."""
-    went = {audience: _went(work, audience) for audience in Audience}
-    public, both = work.place(Audience.PUBLIC), work.place(Audience.AGENT)
     _continue(work, Audience.PUBLIC, went[Audience.PUBLIC], came[Audience.PUBLIC])
-    if durable.is_empty(both / "whoosh"):
-        _link(public, both)
+    stored[Audience.AGENT].result()
+    if durable.is_empty(work.place(Audience.AGENT) / "whoosh"):
+        _link(work.place(Audience.PUBLIC), work.place(Audience.AGENT))
     else:
         _continue(
             work, Audience.AGENT, *([*each[Audience.PUBLIC], *each[Audience.AGENT]] for each in (went, came))
         )
-
-
-def _went(work: Work, audience: Audience) -> list[Vectors]:
-    former = work.former(audience)
-    return durable.read_vectors(former / "whoosh", work.stale) if former else []
 
 
 def _continue(work: Work, audience: Audience, went: Sequence[Vectors], came: Sequence[Vectors]) -> None:

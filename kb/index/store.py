@@ -218,6 +218,7 @@ def store_media(root: Path, audiences: Mapping[str, Audience], var: Path) -> Med
     store = layout.media_folder(var)
     make_folder(store)
     entries: Media = {}
+    copied = False
     for path, audience in audiences.items():
         try:
             found = checksum(root / path)
@@ -228,7 +229,9 @@ def store_media(root: Path, audiences: Mapping[str, Audience], var: Path) -> Med
             entries[path] = MediaEntry(found.sha256, audience)
         else:
             entries[path] = MediaEntry(_copy(root / path, store), audience)
-    _sync(store)
+            copied = True
+    if copied:
+        _sync(store)
     return entries
 
 

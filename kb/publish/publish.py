@@ -66,7 +66,7 @@ class Ready(Struct, frozen=True):
 def get_ready(var: Path) -> Ready:
     """Do beforehand what a publish in a process forked from this one would begin with."""
     gate.get_ready(statuses.folder(var) / RANKS)
-    ready = _ready(var, Ready(), durable=True)
+    ready = _ready(var, Ready())
     if ready.live:
         indexer.get_ready(var, ready.live)
     return ready
@@ -175,17 +175,17 @@ def _publish(run: _Run, standing: ExitStack) -> None:
         folder = earlier.of_commit(order, var, commit)
     if folder and _went_back(run, commit, folder):
         return
-    tree, past, told, below = _read(run, commit, _ready(var, run.ready))
+    ready = _ready(var, run.ready)
+    tree, past, told, below = _read(run, commit, ready)
     blocking = tuple(finding for finding in tree.findings if blocks(finding))
     if blocking and order.gates:
         run.update(step="check")
         raise Blocked(blocking)
     with ExitStack() as stack:
         with run.step("build"):
-            processes, progress = order.processes, run.progress
-            prepared = _entered(
-                stack, lambda: indexer.prepare(tree, var, past=past, processes=processes, progress=progress)
-            )
+            prepare = partial(indexer.prepare, tree, var, past=past, processes=order.processes,
+                              progress=run.progress, live=ready.live)  # fmt: skip
+            prepared = _entered(stack, prepare)
         _go_live(run, prepared, tree)
     with suppress(KbError, OSError):
         if order.source.url:
@@ -195,12 +195,12 @@ def _publish(run: _Run, standing: ExitStack) -> None:
         run.after = [partial(_report, run, tree, told, below), partial(_tidy, run)]
 
 
-def _ready(var: Path, before: Ready, durable: bool = False) -> Ready:
-    """What it is now: the same as `before` unless somebody switched. `durable`: all files are compared."""
+def _ready(var: Path, before: Ready) -> Ready:
+    """What it is now: the same as `before` unless somebody switched; its files are compared."""
     with suppress(IndexMissing, IndexDamaged, IndexMismatch):
         if before.live and read_manifest(var, live_folder(var)) == before.live.manifest:
             return before
-        live = open_live(var, durable)
+        live = open_live(var, durable=True)
         return Ready(live, indexer.articles_of(live))
     return Ready()
 
@@ -251,7 +251,7 @@ def _go_live(run: _Run, prepared: indexer.Prepared, tree: Tree | None) -> None:
     run.update(generation=summary.generation, previous=previous.name if previous else "",
                articles=summary.articles, sections=summary.sections, changed=summary.changed,
                removed=summary.removed)  # fmt: skip
-    new = prepared.open()
+    new = prepared.generation
     with run.step("gate"):
         run.update(golden=_gate(run, tree, new, None if summary.unchanged else previous))
         if run.order.gates and run.status.golden.lost and not run.status.golden.accepted:
