@@ -200,7 +200,7 @@ def test_index_tells_what_it_did_and_why_files_were_skipped(kb: Kb, tmp_path: Pa
 def test_index_repairs_a_damaged_index_and_says_why(kb: Kb, tmp_path: Path) -> None:
     root, var = write(tmp_path / "articles", SHOP), tmp_path / "var"
     index(root, var)
-    file = locale_folder(var, live_folder(var), Audience.PUBLIC, "ja") / "snapshot/idf.npy"
+    file = locale_folder(var, live_folder(var), Audience.PUBLIC, "ja") / "snapshot/small.bin"
     file.unlink()
     damaged = f"{file}: cannot be read (No such file or directory)"
     assert refusal(kb("search", "返金", "--var", var)) == f"{damaged}; run `kb index` to make it anew"

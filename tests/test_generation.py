@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -165,19 +166,20 @@ def test_following_goes_back_with_the_pointer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.int64, np.uint64, np.float32, np.bool_])
-@pytest.mark.parametrize("length", [0, 1, 1000])
+@pytest.mark.parametrize("length", [0, 1, 1000, 1 << 20])
 def test_an_array_is_read_as_it_was_written_and_cannot_be_changed(
     tmp_path: Path, kind: type[np.generic], length: int
 ) -> None:
     array = np.arange(length).astype(kind)
     with saving(tmp_path) as (made,):
         made.save("numbers", array)
-    file = tmp_path / "numbers.npy"
-    assert sums.sum_of(file, file.stat()) == sums.checksum(file)
-    read = blob.load(tmp_path, "numbers")
+    for file in tmp_path.iterdir():
+        assert sums.sum_of(file, file.stat()) == sums.checksum(file)
+    files = blob.Mapped(tmp_path)
+    read = blob.load(files, "numbers")
     assert read.dtype == array.dtype
     assert np.array_equal(read, array)
-    assert np.array_equal(read, np.load(tmp_path / "numbers.npy"))
+    assert np.array_equal(read, np.load(BytesIO(files["numbers.npy"])))
     assert not read.flags.writeable
 
 
@@ -192,15 +194,38 @@ def test_an_array_is_read_as_it_was_written_and_cannot_be_changed(
 def test_what_is_no_array_of_ours_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "numbers.npy").write_bytes(content)
     with pytest.raises(ValueError, match=r"numbers\.npy: is not an array of one dimension"):
-        blob.load(tmp_path, "numbers")
+        blob.load(blob.Mapped(tmp_path), "numbers")
 
 
 def test_an_array_of_two_dimensions_or_cut_short_is_refused(tmp_path: Path) -> None:
-    with saving(tmp_path) as (made,):
-        made.save("table", np.zeros((2, 2)))
-        made.save("row", np.zeros(100))
+    np.save(tmp_path / "table.npy", np.zeros((2, 2)))
+    np.save(tmp_path / "row.npy", np.zeros(100))
+    files = blob.Mapped(tmp_path)
+    assert blob.load(files, "row").tolist() == [0] * 100
     with pytest.raises(ValueError, match="is not an array of one dimension"):
-        blob.load(tmp_path, "table")
+        blob.load(files, "table")
     (tmp_path / "row.npy").write_bytes((tmp_path / "row.npy").read_bytes()[:-1])
     with pytest.raises(ValueError, match="buffer is smaller"):
-        blob.load(tmp_path, "row")
+        blob.load(files, "row")
+
+
+def test_files_are_the_same_by_name_whether_they_are_small_or_not(tmp_path: Path) -> None:
+    contents = {f"{size}.blob": bytes(range(256)) * size for size in (0, 1, 3, 2048, 2049, 10_000)}
+    with saving(tmp_path) as (made,):
+        for name, content in contents.items():
+            made.put(name, [content[:700], content[700:]])
+        made.put_alone("alone.blob", [b"small"])
+    assert {file.name for file in tmp_path.iterdir()} == {
+        blob.SMALL_FILES,
+        "2049.blob",
+        "10000.blob",
+        "alone.blob",
+    }
+    files = blob.Mapped(tmp_path)
+    assert {name: bytes(files[name]) for name in contents} == contents
+    assert files["alone.blob"] == b"small"
+    assert "3.blob" in files
+    assert "alone.blob" in files
+    assert "other.blob" not in files
+    with pytest.raises(FileNotFoundError):
+        files["other.blob"]

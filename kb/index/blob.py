@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -22,19 +23,59 @@ _HEADER = re.compile(
 """https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html"""
 
 
-def load(folder: Path, name: str) -> Any:
-    """A read-only array of one dimension, mapped from its file. Raises OSError, ValueError.
+SMALL_FILES = "small.bin"
+"""Of a folder: what is short, in one file, since to make, link, check, open and remove one takes as long as
+250 KB. Eight bytes say how long a table of (begin, size) by name is, which comes first; they count from the
+first multiple of `ALIGN` behind it."""
+ALIGN = 64
+"""Where each begins: numbers are read by whole words, and caches by lines."""
+
+
+class Mapped:
+    """The files of a folder by name, mapped when they are asked for, those in `SMALL_FILES` all at once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OSError, ValueError."""
+        self.folder = folder
+        file = folder / SMALL_FILES
+        self._joined = mapped(file) if file.exists() else memoryview(bytes(8))
+        end = 8 + int.from_bytes(self._joined[:8], "little")
+        self.small: dict[str, tuple[int, int]] = _decode_places(self._joined[8:end]) if end > 8 else {}
+        """Where they begin, and their sizes."""
+        self._begin = end + -end % ALIGN
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.small or (self.folder / name).exists()
+
+    def __getitem__(self, name: str) -> memoryview:
+        if name in self.small:
+            begin, size = self.small[name]
+            return self._joined[self._begin + begin : self._begin + begin + size]
+        return mapped(self.folder / name)
+
+
+_decode_places = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
+
+
+def mapped(file: Path) -> memoryview:
+    """The bytes of a file. Raises OSError."""
+    with file.open("rb", buffering=0) as stream:
+        if not os.fstat(stream.fileno()).st_size:
+            return memoryview(b"")  # cannot be mapped
+        return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def load(files: Mapped, name: str) -> Any:
+    """A read-only array of one dimension. Raises OSError, ValueError.
 
     Not by np.load: it has Python parse the header, which takes three times as long, and fails now and then
     on Python 3.11 while another thread does so, too (https://github.com/python/cpython/issues/106905).
     """
-    file = folder / f"{name}.npy"
-    with file.open("rb") as stream:
-        data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    data = files[f"{name}.npy"]
     start = 10 + int.from_bytes(data[8:10], "little")
     header = _HEADER.fullmatch(data[:start])
     if header is None:
-        raise ValueError(f"{file}: is not an array of one dimension")
+        raise ValueError(f"{files.folder / name}.npy: is not an array of one dimension")
     return np.frombuffer(data, header[1].decode(), int(header[2]), start)
 
 
@@ -46,20 +87,15 @@ def offsets(lengths: npt.ArrayLike) -> npt.NDArray[np.int64]:
 class Blob:
     """Byte strings in one mapped file; when they were written in order, `find` is a binary search."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._ptr = load(folder, f"{name}_ptr")
-        with (folder / f"{name}.blob").open("rb") as file:
-            # an empty file cannot be mapped
-            size = os.fstat(file.fileno()).st_size
-            self._data: mmap.mmap | bytes = b""
-            if size:
-                self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    def __init__(self, files: Mapped, name: str) -> None:
+        self._ptr = load(files, f"{name}_ptr")
+        self._data = files[f"{name}.blob"]
 
     def __len__(self) -> int:
         return len(self._ptr) - 1
 
     def __getitem__(self, number: int) -> bytes:
-        return self._data[self._ptr[number] : self._ptr[number + 1]]
+        return bytes(self._data[self._ptr[number] : self._ptr[number + 1]])
 
     def __iter__(self) -> Iterator[bytes]:
         """All entries; much faster than one by one."""
@@ -68,7 +104,7 @@ class Blob:
     def between(self, first: int, end: int) -> Iterator[bytes]:
         """Entries from `first` up to `end`."""
         places = self._ptr[first : max(first, end) + 1].tolist()
-        data = self._data[places[0] : places[-1]]
+        data = bytes(self._data[places[0] : places[-1]])
         return (data[start - places[0] : stop - places[0]] for start, stop in pairwise(places))
 
     def bisect(self, item: bytes) -> int:

@@ -87,6 +87,7 @@ class _Making:
 
     def __init__(self, before: Path | None, went: Sequence[Vectors], came: Sequence[Vectors]) -> None:
         self.former = former = Former(before)
+        self.went = went
         self.came = new = Joined(sorted(came, key=_id))
         self.splice = by_name(former.items("article_ids"), set(map(_id, went)), list(map(_id, new.articles)))
         self.former_sections = former.offsets("article_sections")
@@ -190,25 +191,32 @@ def frequent_sets(ptr: Wide, row: Ints, owner: Ints, articles: int) -> tuple[Int
 
 
 def _compile_grams(made: _Making) -> None:
+    """Posting lists of n-grams, by far the most there are: each part is written as soon as it is made."""
     former = made.former
-    came = impacts.counted_grams(made.came, made.new_sections)
-    old_codes = former.array("gram_codes", np.uint64)
-    codes = np.union1d(old_codes, came.codes)
-    counts = np.zeros(len(codes), np.int64)
-    counts[np.searchsorted(codes, came.codes)] = np.diff(came.lists[0])
-    ptr, row, tf = kernel.chosen.merge(
-        (former.offsets("grams_ptr"), former.array("grams_row"), former.array("grams_tf", np.uint8)),
-        np.searchsorted(codes, old_codes),
-        made.moved_sections,
-        (offsets(counts), *came.lists[1:]),
-    )
-    alive = np.diff(ptr) > 0
-    found = impacts.Grams(codes[alive], (np.append(ptr[:-1][alive], ptr[-1]), row, tf))
     lengths = made.by_section("gram_lengths", 3, impacts.gram_lengths(made.came))
-    made.tables.save("grams_tf", tf)
     made.tables.save("gram_lengths", lengths.ravel())
-    made.folder.save("gram_codes", found.codes)
-    _save_lists(made.folder, "grams", found.lists[0], row, impacts.gram_impacts(found, lengths), len(lengths))
+    norms = impacts.gram_norms(lengths)
+    row, tf = former.array("grams_row"), former.array("grams_tf", np.uint8)
+    old = impacts.Grams(former.array("gram_codes", np.uint64), (former.offsets("grams_ptr"), row, tf))
+    came = impacts.counted_grams(made.came, made.new_sections)
+    size = len(row) - impacts.gram_postings(made.went) + len(came.lists[1])
+    parts = []
+    with (
+        made.folder.growing("grams_row", np.int32, size) as rows,
+        made.folder.growing("grams_impact", np.float32, size) as weights,
+        made.tables.growing("grams_tf", np.uint8, size) as counts,
+    ):
+        for found in impacts.merged_grams(old, came, made.moved_sections):
+            (ptr, row, tf), impact = found.lists, impacts.gram_impacts(found, norms)
+            rows(row)
+            counts(tf)
+            weights(impact)
+            parts.append((found.codes, np.diff(ptr), *long_lists(ptr, row, impact, len(lengths))))
+    codes, sizes, place, begin, peak = map(np.concatenate, zip(*parts, strict=True))
+    place[place >= 0] = np.arange(np.count_nonzero(place >= 0))
+    for name, array in (("ptr", offsets(sizes)), ("long", place), ("begin", begin), ("peak", peak)):
+        made.folder.save(f"grams_{name}", array)
+    made.folder.save("gram_codes", codes)
 
 
 def _compile_forward(made: _Making) -> None:
@@ -224,7 +232,8 @@ def _compile_forward(made: _Making) -> None:
         ("forward_start", former.array("forward_start"), start),
         ("forward_end", former.array("forward_end"), end),
     ):
-        made.folder.save(name, made.splice.rows(old, places[0], new.astype(np.int32), places[1]))
+        parts = made.splice.parts(old, places[0], new.astype(np.int32), places[1])
+        made.folder.save_joined(name, np.int32, parts)
     lengths = made.splice.rows(np.diff(starts), made.former_sections, own_lengths, came.section_offsets)
     made.folder.save("forward_ptr", offsets(lengths))
 
@@ -233,36 +242,38 @@ def _compile_forward(made: _Making) -> None:
 
 
 def _save_texts(made: _Making) -> None:
-    """What is shown: articles, and their sections as passages."""
+    """What is shown: each article, followed by its sections as passages."""
     splice, former, came = made.splice, made.former, made.came
     ids = splice.pick(former.items("article_ids"), list(map(_id, came.articles)))
     versions = splice.pick(former.items("versions"), [each.version for each in came.articles])
     made.folder.save_blob("article_ids", ids)
     made.tables.save_blob("versions", versions)
-    texts = [bytes(each.article) for each in came.articles]
-    save_pieces(made.folder, "articles", former, splice, ids, texts)
-    passages = [passage for each in came.articles for passage in each.passages]
-    splice.save_blob(made.folder, "passages", former, made.former_sections, passages, came.section_offsets)
+    texts = [text for each in came.articles for text in (bytes(each.article), *each.passages)]
+    starts = [each + np.arange(len(each)) for each in (made.former_sections, came.section_offsets)]
+    save_pieces(made.folder, "texts", former, splice, ids, starts[0], texts, starts[1])
 
 
 def _save_cards(made: _Making) -> None:
-    """With the new numbers of the terms in the titles."""
-    vocabulary, articles = made.vocabulary, made.came.articles
-    before = vocabulary.before.tolist()
-    cards = list(map(msgspec.msgpack.decode, made.former.items("cards")))
-    for card in cards:
-        # as a list, which takes a third of the time of a `Card`
-        card[_TITLE_TERMS] = [before[term] for term in card[_TITLE_TERMS]]
+    """Their title terms by themselves: these get new numbers whenever a term comes or goes."""
+    splice, former, vocabulary, articles = made.splice, made.former, made.vocabulary, made.came.articles
     first = vocabulary.every.first[len(vocabulary.every.first) - len(articles) :]
-    number = vocabulary.final[vocabulary.every.number].tolist()
-    came = [
-        replace(each.card, title_terms=tuple(number[start + own] for own in each.card.title_terms))
-        for each, start in zip(articles, first, strict=True)
+    own = [
+        start + each
+        for article, start in zip(articles, first, strict=True)
+        for each in article.card.title_terms
     ]
-    made.folder.save_blob("cards", list(map(_encode, made.splice.pick(cards, came))))
-
-
-_TITLE_TERMS = Card.__struct_fields__.index("title_terms")
+    ptr, added = former.offsets("title_terms_ptr"), offsets([len(each.card.title_terms) for each in articles])
+    terms = splice.rows(
+        vocabulary.before[former.array("title_terms")],
+        ptr,
+        vocabulary.final[vocabulary.every.number[np.array(own, np.int64)]],
+        added,
+    )
+    made.folder.save("title_terms", terms.astype(np.int32))
+    made.folder.save("title_terms_ptr", offsets(splice.lengths(ptr, added)))
+    cards = [_encode(replace(each.card, title_terms=())) for each in articles]
+    every, new = np.arange(len(made.former_sections)), np.arange(len(articles) + 1)
+    splice.save_blob(made.folder, "cards", former, every, cards, new)
 
 
 def _compile_facets(made: _Making) -> dict[str, list[str]]:

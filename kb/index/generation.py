@@ -30,7 +30,7 @@ import msgspec
 from msgspec import Struct
 
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
-from kb.index.blob import Blob
+from kb.index.blob import Blob, Mapped
 from kb.index.layout import POINTER, index_root, locale_folder, manifest_file, media_folder
 from kb.index.schema import fingerprint
 from kb.index.snapshot import Snapshot
@@ -154,7 +154,7 @@ def public_keys(var: Path, folder: str) -> frozenset[str]:
     return frozenset(
         f"{locale}/{article.decode()}"
         for locale, here in shown
-        for article in Blob(here / "snapshot", "article_ids")
+        for article in Blob(Mapped(here / "snapshot"), "article_ids")
     )
 
 

@@ -10,6 +10,8 @@ so every impact a little: impacts are computed anew each time, from counts that 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,11 @@ from msgspec import Struct
 from whoosh.util.numeric import byte_to_length, length_to_byte
 
 from kb.index import grams, kernel, schema
+from kb.index.blob import offsets
 from kb.index.joined import Joined
 from kb.index.postings import Doubles, Floats, Ints, Lists, Wide
 from kb.index.schema import GRAM_B, QUESTION_B
-from kb.index.vectors import COUNT_BITS, ROW_BITS
+from kb.index.vectors import COUNT_BITS, ROW_BITS, Vectors
 from kb.index.words import Vocabulary
 
 FIELDS = len(schema.FIELDS)
@@ -140,6 +143,52 @@ def counted_grams(joined: Joined, sections: Ints) -> Grams:
     return Grams(packed[first], (np.append(first, len(packed)), row, held))
 
 
+def merged_grams(old: Grams, came: Grams, moved: Ints) -> Iterator[Grams]:
+    """The lists of both, `moved` as in `merge`, some at a time: what is left of a list is used at once.
+
+    All at once they are the largest arrays there are, and memory that a process has not had yet is dear.
+    """
+    codes = np.union1d(old.codes, came.codes)
+    if not len(codes):
+        yield came
+    sizes = np.zeros(len(codes), np.int64)
+    for each in (old, came):
+        sizes[np.searchsorted(codes, each.codes)] += np.diff(each.lists[0])
+    ends = np.flatnonzero(np.diff(np.cumsum(sizes) // STRETCH, append=-1)) + 1
+    for first, end in pairwise([0, *ends.tolist()]):
+        some = codes[first:end]
+        merged = _merged(some, _between(old, some), _between(came, some), moved)
+        alive = np.diff(merged[0]) > 0
+        yield Grams(some[alive], (np.append(0, merged[0][1:][alive]), *merged[1:]))
+
+
+STRETCH = 1 << 19
+"""Postings of n-grams that are merged at a time: their rows, counts and impacts stay in the cache."""
+
+
+def _merged(codes: npt.NDArray[np.uint64], old: Grams, came: Grams, moved: Ints) -> Lists:
+    counts = np.zeros(len(codes), np.int64)
+    counts[np.searchsorted(codes, came.codes)] = np.diff(came.lists[0])
+    merged: Lists = kernel.chosen.merge(
+        old.lists, np.searchsorted(codes, old.codes), moved, (offsets(counts), *came.lists[1:])
+    )
+    return merged
+
+
+def _between(found: Grams, codes: npt.NDArray[np.uint64]) -> Grams:
+    """The lists from the first to the last of some codes."""
+    first = int(np.searchsorted(found.codes, codes[0]))
+    end = int(np.searchsorted(found.codes, codes[-1], side="right"))
+    ptr, row, held = found.lists
+    here = slice(ptr[first], ptr[end])
+    return Grams(found.codes[first:end], (ptr[first : end + 1] - ptr[first], row[here], held[here]))
+
+
+def gram_postings(articles: Sequence[Vectors]) -> int:
+    """How many postings they have: each n-gram stands once for each of its sections."""
+    return sum(len(each.grams) for each in articles) // 8
+
+
 def gram_lengths(joined: Joined) -> Floats:
     """(sections, 3): how many n-grams of each kind."""
     rows = int(joined.section_offsets[-1])
@@ -152,14 +201,16 @@ def gram_lengths(joined: Joined) -> Floats:
     return (halves.reshape(rows, 3) / 2).astype(np.float32)
 
 
-def gram_impacts(found: Grams, lengths: Floats) -> Floats:
-    """`lengths` (sections, 3)."""
+def gram_norms(lengths: Floats) -> Floats:
+    """What BM25 adds to a count: (3, sections) of `lengths` (sections, 3)."""
     k1 = np.float32(schema.K1)
-    idf = idf_of(len(lengths), np.diff(found.lists[0])).astype(np.float32)
     average = np.maximum(lengths.sum(axis=0, dtype=np.float64) / max(len(lengths), 1), 1e-9)
-    norms = (k1 * (1 - GRAM_B + GRAM_B * lengths / average)).astype(np.float32)
+    return np.ascontiguousarray((k1 * (1 - GRAM_B + GRAM_B * lengths / average)).astype(np.float32).T)
+
+
+def gram_impacts(found: Grams, norms: Floats) -> Floats:
+    """Of some whole lists; `norms` (3, sections)."""
+    idf = idf_of(norms.shape[1], np.diff(found.lists[0])).astype(np.float32)
     kinds = np.searchsorted(found.codes, np.arange(4, dtype=np.uint64) << np.uint64(grams.KIND_BIT))
-    impact: Floats = kernel.chosen.gram_impacts(
-        found.lists, idf * (k1 + 1), np.ascontiguousarray(norms.T), kinds
-    )
+    impact: Floats = kernel.chosen.gram_impacts(found.lists, idf * np.float32(schema.K1 + 1), norms, kinds)
     return impact

@@ -7,6 +7,7 @@ at a time, so any thread may call. Numbers are trusted, as everything in a snaps
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DATA, PyUnicode_KIND, PyUnicode_READ
+from libc.limits cimport INT_MAX
 from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy, memmove, memset
 
@@ -1488,39 +1489,72 @@ def merge(tuple before, const long long[::1] place, const int[::1] moved, tuple 
     cdef const unsigned char[::1] held = _bytes(before[2]), added_held = _bytes(added[2])
     cdef Py_ssize_t lists = added_ptr.shape[0] - 1, most = row.shape[0] + added_row.shape[0]
     cdef Py_ssize_t width = added[2].itemsize * (added[2].shape[1] if added[2].ndim > 1 else 1)
-    ends, rows = np.zeros(lists + 1, np.int64), np.empty(most, np.int32)
-    kept = np.empty((most, *added[2].shape[1:]), added[2].dtype)
+    # one more: what is left out is written, too, and written over
+    ends, rows = np.zeros(lists + 1, np.int64), np.empty(most + 1, np.int32)
+    kept = np.empty((most + 1, *added[2].shape[1:]), added[2].dtype)
     cdef long long[::1] here = ends
-    cdef int[::1] out = rows
+    cdef int[::1] out_row = rows
     cdef unsigned char[::1] out_held = _bytes(kept)
-    cdef Py_ssize_t number, old = 0, n, a, last, used = 0
-    cdef int wanted
+    cdef List old, new
+    cdef Merged out = Merged(&out_row[0], &out_held[0], 0)
+    cdef Py_ssize_t number, next_old = 0
     with nogil:
         for number in range(lists):
-            while old < place.shape[0] and place[old] < number:
-                old += 1
-            a, last = added_ptr[number], added_ptr[number + 1]
-            if old < place.shape[0] and place[old] == number:
-                for n in range(ptr[old], ptr[old + 1]):
-                    wanted = moved[row[n]]
-                    if wanted < 0:
-                        continue
-                    while a < last and added_row[a] < wanted:
-                        out[used] = added_row[a]
-                        memcpy(&out_held[used * width], &added_held[a * width], width)
-                        a, used = a + 1, used + 1
-                    out[used] = wanted
-                    if width == 1:
-                        out_held[used] = held[n]
-                    else:
-                        memcpy(&out_held[used * width], &held[n * width], width)
-                    used += 1
-            while a < last:
-                out[used] = added_row[a]
-                memcpy(&out_held[used * width], &added_held[a * width], width)
-                a, used = a + 1, used + 1
-            here[number + 1] = used
-    return ends, rows[:used], kept[:used]
+            while next_old < place.shape[0] and place[next_old] < number:
+                next_old += 1
+            new = _list(added_ptr, added_row, added_held, number, width)
+            old = List(NULL, NULL, 0)
+            if next_old < place.shape[0] and place[next_old] == number:
+                old = _list(ptr, row, held, next_old, width)
+            # by itself, so that the compiler knows how little is copied
+            if width == 1:
+                _merge(&out, old, new, &moved[0], 1)
+            else:
+                _merge(&out, old, new, &moved[0], width)
+            here[number + 1] = out.size
+    return ends, rows[:out.size], kept[:out.size]
+
+
+cdef struct List:
+    const int* row
+    const unsigned char* held
+    Py_ssize_t size
+
+
+cdef struct Merged:
+    int* row
+    unsigned char* held
+    Py_ssize_t size
+
+
+cdef inline List _list(
+    const long long[::1] ptr, const int[::1] row, const unsigned char[::1] held, Py_ssize_t number, Py_ssize_t width
+) noexcept nogil:
+    cdef Py_ssize_t first = ptr[number], size = ptr[number + 1] - first
+    if size == 0:
+        return List(NULL, NULL, 0)
+    return List(&row[first], &held[first * width], size)
+
+
+cdef inline void _merge(Merged* out, List old, List new, const int* moved, Py_ssize_t width) noexcept nogil:
+    cdef int* row = out.row
+    cdef unsigned char* held = out.held
+    cdef Py_ssize_t n, a = 0, size = out.size
+    cdef int wanted, following = new.row[0] if new.size else INT_MAX
+    for n in range(old.size):
+        wanted = moved[old.row[n]]
+        while following < wanted:
+            row[size] = following
+            memcpy(&held[size * width], &new.held[a * width], width)
+            size, a = size + 1, a + 1
+            following = new.row[a] if a < new.size else INT_MAX
+        row[size] = wanted
+        memcpy(&held[size * width], &old.held[n * width], width)
+        size += wanted >= 0
+    if a < new.size:
+        memcpy(&row[size], &new.row[a], (new.size - a) * sizeof(int))
+        memcpy(&held[size * width], &new.held[a * width], (new.size - a) * width)
+    out.size = size + new.size - a
 
 
 cdef _bytes(array):

@@ -41,7 +41,7 @@ def bisect(ptr: Offsets, data: Any, item: bytes) -> int:
     low, high = 0, len(ptr) - 1
     while low < high:
         middle = (low + high) // 2
-        if data[ptr[middle] : ptr[middle + 1]] < item:
+        if bytes(data[ptr[middle] : ptr[middle + 1]]) < item:
             low = middle + 1
         else:
             high = middle
@@ -53,7 +53,9 @@ def near(ptr: Offsets, data: Any, first: int, end: int, typed: str) -> list[int]
 
     A slip is a letter that is wrong, one too many, one too few, or two that are swapped.
     """
-    return [item for item in range(first, end) if _begins_nearly(data[ptr[item] : ptr[item + 1]], typed)]
+    return [
+        item for item in range(first, end) if _begins_nearly(bytes(data[ptr[item] : ptr[item + 1]]), typed)
+    ]
 
 
 def _begins_nearly(key: bytes, typed: str) -> bool:

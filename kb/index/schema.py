@@ -13,7 +13,7 @@ import msgspec
 
 from kb.text.analyze import ANALYZER_VERSION
 
-SCHEMA_VERSION = "7"
+SCHEMA_VERSION = "8"
 """Raised by hand when documents, records, the snapshot or the weighting change shape."""
 
 K1 = 1.2

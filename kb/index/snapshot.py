@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kb.index import kernel
-from kb.index.blob import Blob, load
+from kb.index.blob import Blob, Mapped, load
 from kb.index.kernel_numpy import Forward
 from kb.index.pieces import Pieces
 from kb.index.schema import idf
@@ -27,7 +27,6 @@ from kb.text.synonyms import Member, Synonyms
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
-T = TypeVar("T")
 
 CARDS, NAMES = 4096, 8192
 """How many are kept once they were shown or recorded: 3 MB and 1 MB. A search is recorded with fifty."""
@@ -46,6 +45,7 @@ class Card(Struct, frozen=True, array_like=True):
     audience: Audience
     updated: str
     title_terms: tuple[int, ...]
+    """Beside the encoded cards, since their numbers change with other articles."""
     title_spans: tuple[tuple[int, int], ...]
 
 
@@ -82,11 +82,11 @@ class Meta(Struct, frozen=True, kw_only=True):
 class PostingLists:
     """Posting lists by number."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self.ptr = load(folder, f"{name}_ptr")
-        self.row: Ints = load(folder, f"{name}_row")
-        self.impact: Floats = load(folder, f"{name}_impact")
-        self._long = [load(folder, f"{name}_{part}") for part in ("long", "begin", "peak")]
+    def __init__(self, files: Mapped, name: str) -> None:
+        self.ptr = load(files, f"{name}_ptr")
+        self.row: Ints = load(files, f"{name}_row")
+        self.impact: Floats = load(files, f"{name}_impact")
+        self._long = [load(files, f"{name}_{part}") for part in ("long", "begin", "peak")]
 
     def of(self, number: int) -> tuple[Ints, Floats]:
         start, end = self.ptr[number], self.ptr[number + 1]
@@ -99,10 +99,10 @@ class PostingLists:
 class Facet:
     """Values of one facet: `names[v] for v in values[ptr[a]:ptr[a + 1]]` are those of article a."""
 
-    def __init__(self, folder: Path, name: str, names: list[str]) -> None:
+    def __init__(self, files: Mapped, name: str, names: list[str]) -> None:
         self.names = names
-        self.ptr = load(folder, f"{name}_ptr")
-        self.values: Ints = load(folder, f"{name}_values")
+        self.ptr = load(files, f"{name}_ptr")
+        self.values: Ints = load(files, f"{name}_values")
         self._holders: dict[str, Bits] = {}
 
     def tally(self, articles: Bits) -> list[int]:
@@ -128,44 +128,57 @@ class Facet:
         return packed(holds)
 
 
+class Texts:
+    """What is shown, encoded: each article, followed by its sections as passages."""
+
+    def __init__(self, files: Mapped, article_sections: npt.NDArray[np.int64], section_article: Ints) -> None:
+        self._texts = Pieces(files, "texts")
+        self._sections, self._owner = article_sections, section_article
+
+    def article(self, article: int) -> bytes:
+        return self._texts[int(self._sections[article]) + article]
+
+    def passage(self, section: int) -> bytes:
+        return self._texts[section + int(self._owner[section]) + 1]
+
+
 class Snapshot:
     """One locale as one audience may see it. Immutable; any number of threads may read it."""
 
     def __init__(self, folder: Path, synonyms: Synonyms | None = None) -> None:
         self.folder = folder
         self.synonyms = synonyms or Synonyms([])
-        self.meta = msgspec.json.decode((folder / "meta.json").read_bytes(), type=Meta)
-        self.terms = Blob(folder, "terms")
-        self.words = PostingLists(folder, "words")
-        self.grams = PostingLists(folder, "grams")
-        self.gram_codes = load(folder, "gram_codes")
-        self.idf: Floats = load(folder, "idf")
-        self.df: Ints = load(folder, "df")
-        self.article_sections = load(folder, "article_sections")
-        self.article_questions = load(folder, "article_questions")
-        self.forward_ptr = load(folder, "forward_ptr")
-        self.forward_term: Ints = load(folder, "forward_term")
-        self.forward_start: Ints = load(folder, "forward_start")
-        self.forward_end: Ints = load(folder, "forward_end")
-        self._lexicon = Blob(folder, "lexicon")
-        self._lexicon_ptr = load(folder, "lexicon_terms_ptr")
-        self._lexicon_terms = load(folder, "lexicon_terms")
+        files = Mapped(folder)
+        self.meta = msgspec.json.decode(files["meta.json"], type=Meta)
+        self.terms = Blob(files, "terms")
+        self.words = PostingLists(files, "words")
+        self.grams = PostingLists(files, "grams")
+        self.gram_codes = load(files, "gram_codes")
+        self.idf: Floats = load(files, "idf")
+        self.df: Ints = load(files, "df")
+        self.article_sections = load(files, "article_sections")
+        self.article_questions = load(files, "article_questions")
+        self.forward_ptr = load(files, "forward_ptr")
+        self.forward_term: Ints = load(files, "forward_term")
+        self.forward_start: Ints = load(files, "forward_start")
+        self.forward_end: Ints = load(files, "forward_end")
+        self._lexicon = Blob(files, "lexicon")
+        self._lexicon_ptr = load(files, "lexicon_terms_ptr")
+        self._lexicon_terms = load(files, "lexicon_terms")
         self.facets = {
-            "category": Facet(folder, "category", self.meta.categories),
-            "tags": Facet(folder, "tags", self.meta.tags),
-            "products": Facet(folder, "products", self.meta.products),
+            "category": Facet(files, "category", self.meta.categories),
+            "tags": Facet(files, "tags", self.meta.tags),
+            "products": Facet(files, "products", self.meta.products),
         }
-        self.suggestions = SuggestionTable(folder)
-        self._surfaces = Blob(folder, "surfaces")
-        self._spellings = Blob(folder, "spellings")
-        self._spelling_terms = load(folder, "spelling_terms")
-        self._cards = Blob(folder, "cards")
-        self._articles = Pieces(folder, "articles")
-        self._article_ids = Blob(folder, "article_ids")
-        self._passages = Blob(folder, "passages")
-        self.card: Callable[[int], Card] = _remembered(self._cards, _decode_card, CARDS)
+        self.suggestions = SuggestionTable(files)
+        self._surfaces = Blob(files, "surfaces")
+        self._spellings = Blob(files, "spellings")
+        self._spelling_terms = load(files, "spelling_terms")
+        self._article_ids = Blob(files, "article_ids")
+        self.card: Callable[[int], Card] = _cards(files)
         """What a hit shows of an article, by number; a search asks for sixty."""
-        self._name: Callable[[int], str] = _remembered(self._article_ids, bytes.decode, NAMES)
+        names = self._article_ids
+        self._name: Callable[[int], str] = lru_cache(NAMES)(lambda article: names[article].decode())
         self.nearest: dict[str, tuple[str, int] | None] = {}
         """What `kb.vocabulary.near` found, kept here so that it goes when this snapshot is replaced."""
         articles = np.arange(self.meta.articles, dtype=np.int32)
@@ -173,8 +186,9 @@ class Snapshot:
         self.owner: Ints = np.concatenate([np.repeat(articles, length) for length in lengths])
         """The article of each row; small, and every query needs it, so it is held in memory."""
         self.section_article = self.owner[: self.meta.sections]
+        self._texts = Texts(files, self.article_sections, self.section_article)
         self._synonyms_known: dict[int, tuple[tuple[Member, tuple[int, ...], float], ...]] = {}
-        self._frequent = load(folder, "frequent"), load(folder, "frequent_articles")
+        self._frequent = load(files, "frequent"), load(files, "frequent_articles")
         self._made: dict[str, tuple[Scorer, Forward]] = {}
 
     @property
@@ -259,13 +273,13 @@ class Snapshot:
 
     def heading(self, section: int) -> Heading:
         """What a link to a section shows."""
-        return _decode_heading(self._passages[section])
+        return _decode_heading(self._texts.passage(section))
 
     def passage(self, section: int) -> Passage:
-        return _decode_passage(self._passages[section])
+        return _decode_passage(self._texts.passage(section))
 
     def article(self, article: int) -> Article:
-        return _decode_article(self._articles[article])
+        return _decode_article(self._texts.article(article))
 
     def article_names(self, articles: Sequence[int]) -> list[str]:
         """Ids of articles, by number."""
@@ -276,9 +290,16 @@ class Snapshot:
         return self._article_ids.find(article_id.encode("utf-8", "replace"))
 
 
-def _remembered(blob: Blob, decode: Callable[[bytes], T], most: int) -> Callable[[int], T]:
-    """The decoded entries of a blob, so many of them kept in memory; it goes when the snapshot does."""
-    return lru_cache(maxsize=most)(lambda number: decode(blob[number]))
+def _cards(files: Mapped) -> Callable[[int], Card]:
+    """Cards by number, some of them kept in memory; they go when the snapshot does."""
+    cards = Blob(files, "cards")
+    ptr, terms = load(files, "title_terms_ptr"), load(files, "title_terms")
+
+    def card(number: int) -> Card:
+        own = terms[ptr[number] : ptr[number + 1]].tolist()
+        return replace(_decode_card(cards[number]), title_terms=tuple(own))
+
+    return lru_cache(CARDS)(card)
 
 
 _decode_card = msgspec.msgpack.Decoder(Card).decode

@@ -7,10 +7,8 @@ Keys are sorted bytes, so that "starts with what was typed so far" is one range.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -18,7 +16,8 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kb.index.blob import Blob, load, offsets
+from kb.index import kernel
+from kb.index.blob import Blob, Mapped, load, offsets
 from kb.index.former import Former
 from kb.index.saver import Saver
 from kb.index.splice import Ints, Splice, spliced
@@ -63,41 +62,37 @@ def save_suggestions(
     folder: Saver, former: Former, splice: Splice, came: Sequence[tuple[tuple[Entry, ...], Keys]]
 ) -> None:
     """Write the table; `came`: entries and keys of each article that is added."""
-    old = [_decode(item) for item in former.items("suggest_entries")]
-    articles = np.array([entry.article for entry in old], np.int64)
+    articles = former.array("suggest_article")
     starts = np.searchsorted(articles, np.arange(len(former.offsets("article_sections"))))
     added = offsets([len(entries) for entries, _ in came])
     places = offsets(splice.lengths(starts, added))
     moved, numbers = splice.moved(starts, places, added)
-    owners = np.repeat(np.arange(len(splice)), np.diff(places)).tolist()
-    entries: list[Entry] = splice.rows(
-        np.array(old, object), starts, np.array([each for own, _ in came for each in own], object), added
-    ).tolist()
-    entries = [
-        entry if entry.article == owner else replace(entry, article=owner)
-        for entry, owner in zip(entries, owners, strict=True)
-    ]
     keys = [
         (key, int(numbers[start + entry]), place)
         for (_, own), start in zip(came, added.tolist(), strict=False)
         for key, entry, place in own
     ]
     _save_keys(folder, former, moved, sorted(keys))
-    folder.save("suggest_weight", np.array([_weight(entry) for entry in entries], np.float32))
-    folder.save_blob("suggest_entries", [msgspec.msgpack.encode(entry) for entry in entries])
+    entries = [entry for own, _ in came for entry in own]
+    splice.save_blob(folder, "suggest_entries", former, starts, list(map(_encode, entries)), added)
+    weights = former.array("suggest_weight", np.float32), np.array(list(map(_weight, entries)), np.float32)
+    folder.save("suggest_weight", splice.rows(weights[0], starts, weights[1], added))
+    # by itself, since it changes with other articles
+    folder.save("suggest_article", np.repeat(np.arange(len(splice), dtype=np.int32), np.diff(places)))
 
 
 def _save_keys(folder: Saver, former: Former, moved: Ints, came: Sequence[tuple[bytes, int, int]]) -> None:
     """Sorted by key, then by entry: so are the old ones, and stay so with the new numbers (`moved`)."""
-    before, numbers = former.items("suggest_keys"), moved[former.array("suggest_entry")]
+    ptr, data = former.offsets("suggest_keys_ptr"), former.data("suggest_keys")
+    numbers = moved[former.array("suggest_entry")]
     stay = np.flatnonzero(numbers >= 0)
     places = []
     for key, number, _ in came:
-        first, end = bisect_left(before, key), bisect_right(before, key)
+        first, end = (kernel.chosen.bisect(ptr, data, each) for each in (key, key + b"\0"))
         later = np.flatnonzero(numbers[first:end] > number)
         places.append(first + int(later[0]) if len(later) else end)
-    splice = spliced(len(before), stay, np.searchsorted(stay, places))
-    every, new = np.arange(len(before) + 1), np.arange(len(came) + 1)
+    splice = spliced(len(numbers), stay, np.searchsorted(stay, places))
+    every, new = np.arange(len(ptr)), np.arange(len(came) + 1)
     splice.save_blob(folder, "suggest_keys", former, every, [key for key, _, _ in came], new)
     entry = np.array([number for _, number, _ in came], np.int32)
     place = np.array([place for _, _, place in came], np.int32)
@@ -143,12 +138,13 @@ def _pieces(text: str) -> Iterator[tuple[str, str, bool]]:
 class SuggestionTable:
     """The compiled table, opened."""
 
-    def __init__(self, folder: Path) -> None:
-        self.keys = Blob(folder, "suggest_keys")
-        self.entry: npt.NDArray[np.int32] = load(folder, "suggest_entry")
-        self.place: npt.NDArray[np.int32] = load(folder, "suggest_place")
-        self.weight: npt.NDArray[np.float32] = load(folder, "suggest_weight")
-        self._entries = Blob(folder, "suggest_entries")
+    def __init__(self, files: Mapped) -> None:
+        self.keys = Blob(files, "suggest_keys")
+        self.entry: npt.NDArray[np.int32] = load(files, "suggest_entry")
+        self.place: npt.NDArray[np.int32] = load(files, "suggest_place")
+        self.weight: npt.NDArray[np.float32] = load(files, "suggest_weight")
+        self._entries = Blob(files, "suggest_entries")
+        self._article: npt.NDArray[np.int32] = load(files, "suggest_article")
         # the beginning of the first word is what people mean most; then each word further in a little less
         places = np.minimum(self.place, 10).astype(np.float32)
         self.score = self.weight[self.entry] + np.where(
@@ -157,11 +153,12 @@ class SuggestionTable:
         """What each key is worth."""
 
     def __getitem__(self, number: int) -> Entry:
-        return _decode(self._entries[number])
+        return replace(_decode(self._entries[number]), article=int(self._article[number]))
 
     def range(self, prefix: bytes) -> tuple[int, int]:
         """Numbers of the keys that begin with `prefix`: first, end."""
         return self.keys.bisect(prefix), self.keys.bisect(prefix + b"\xff")
 
 
+_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Entry).decode

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import AGENTS_ONLY, AGENTS_WORDS, MINIATURE, Indexed, index, write
 
+from kb.index.blob import SMALL_FILES, Mapped
 from kb.index.generation import live_folder
 from kb.index.layout import index_root, locale_folder
 from kb.index.snapshot import Snapshot
@@ -46,8 +47,12 @@ def bytes_below(folder: Path) -> dict[str, bytes]:
 
 
 def snapshot_files(indexed: Indexed, audience: Audience, locale: str) -> dict[str, str]:
+    """Checksums by name, of each of the small ones, too."""
     folder = locale_folder(indexed.var, live_folder(indexed.var), audience, locale) / "snapshot"
-    return {name: hashlib.sha256(data).hexdigest() for name, data in bytes_below(folder).items()}
+    files, small = bytes_below(folder), Mapped(folder)
+    files |= {name: bytes(small[name]) for name in small.small}
+    del files[SMALL_FILES]
+    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
 
 # On disk
@@ -96,7 +101,7 @@ def test_the_agents_snapshot_has_the_statistics_of_both_indexes_together(
     expected = snapshot_files(all_public, Audience.PUBLIC, locale)
     # the articles themselves say for whom they are; everything that ranks is the same
     differing = {name for name in ours.keys() | expected.keys() if ours.get(name) != expected.get(name)}
-    assert differing <= {"articles-0.blob", "articles_ptr.npy", "cards.blob", "cards_ptr.npy"}
+    assert differing <= {"texts-0.blob", "texts_ptr.npy", "cards.blob", "cards_ptr.npy"}
     agents, public = miniature.snapshot(locale, Audience.AGENT), miniature.snapshot(locale)
     number = agents.term("返金" if locale == "ja" else "refund")
     assert agents.df[number] > public.df[public.term(agents.term_text(number))]

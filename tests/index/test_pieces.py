@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kb.index.blob import Mapped, offsets
 from kb.index.former import Former
 from kb.index.pieces import Pieces, save_pieces
 from kb.index.saver import saving
@@ -20,8 +21,18 @@ def save(folder: Path, before: Path | None, old: Texts, new: Texts) -> None:
     """As a snapshot is made of the one before: of what went and of what came."""
     came = sorted(name for name in new if old.get(name) != new[name])
     splice = by_name(sorted(old), {name for name in old if old[name] != new.get(name)}, came)
+    starts, came_starts = (
+        offsets([len(strings(all_[name])) for name in names])
+        for all_, names in ((old, sorted(old)), (new, came))
+    )
+    added = [each for name in came for each in strings(new[name])]
     with saving(folder / "snapshot") as (made,):
-        save_pieces(made, "texts", Former(before), splice, sorted(new), [new[name] for name in came])
+        save_pieces(made, "texts", Former(before), splice, sorted(new), starts, added, came_starts)
+
+
+def strings(text: bytes) -> list[bytes]:
+    """Of an article: as a whole, then letter by letter."""
+    return [text, *(text[n : n + 1] for n in range(len(text)))]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -45,8 +56,9 @@ def test_after_any_changes_pieces_are_those_made_anew(
         save(root / f"{number}", root / f"{number - 1}", before, after)
         save(root / f"anew{number}", None, {}, after)
         assert files(root / f"{number}") == files(root / f"anew{number}")
-        pieces = Pieces(root / f"{number}/snapshot", "texts")
-        assert [pieces[n] for n in range(len(pieces))] == [after[name] for name in sorted(after)]
+        pieces = Pieces(Mapped(root / f"{number}/snapshot"), "texts")
+        expected = [each for name in sorted(after) for each in strings(after[name])]
+        assert [pieces[n] for n in range(len(pieces))] == expected
         before = after
 
 

@@ -9,7 +9,7 @@ from conftest import Indexed, MakeIndex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.index.blob import Blob, load, offsets
+from kb.index.blob import Blob, Mapped, load, offsets
 from kb.index.impacts import bm25, quantised
 from kb.index.records import field_tokens, records_of
 from kb.index.saver import saving
@@ -29,10 +29,11 @@ def test_a_blob_gives_back_what_was_saved_and_finds_it_when_sorted(
     with saving(folder) as (made,):
         made.save_blob("plain", items)
         made.save_blob("sorted", sorted(set(items)))
-    plain = Blob(folder, "plain")
+    files = Mapped(folder)
+    plain = Blob(files, "plain")
     assert [plain[number] for number in range(len(plain))] == list(plain) == items
     ordered = sorted(set(items))
-    blob = Blob(folder, "sorted")
+    blob = Blob(files, "sorted")
     assert [blob.find(item) for item in ordered] == list(range(len(ordered)))
     assert blob.find(wanted) == (ordered.index(wanted) if wanted in ordered else -1)
     assert blob.bisect(wanted) == sum(item < wanted for item in ordered)
@@ -41,7 +42,7 @@ def test_a_blob_gives_back_what_was_saved_and_finds_it_when_sorted(
 def test_arrays_are_mapped_read_only(tmp_path: Path) -> None:
     with saving(tmp_path) as (made,):
         made.save("numbers", offsets([2, 0, 3]))
-    array = load(tmp_path, "numbers")
+    array = load(Mapped(tmp_path), "numbers")
     assert array.tolist() == [0, 2, 2, 5]
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 1
