@@ -22,7 +22,9 @@ from kb.publish.git import Mirror
 MAX_FILE = 50_000_000
 """Bytes; no page shows a larger one, and all of them are held in var/media."""
 _LFS = b"version https://git-lfs.github.com/spec/v1\n"
-_FILE, _LINK, _SUBMODULE = "100", "120000", "160000"
+FILE = "100"
+"""Of a file the mode begins so."""
+_LINK, _SUBMODULE = "120000", "160000"
 _BATCH = 500
 
 
@@ -63,7 +65,7 @@ def export(mirror: Mirror, commit: str, below: str, folder: Path, last: Exported
         _remove(folder, path)
     findings = [finding for entry in listed if (finding := _refused(entry))]
     fresh = [entry for entry in listed if _safe(entry.path) and had.get(entry.path) != entry]
-    files = [each for each in fresh if each.mode.startswith(_FILE) and each.size <= MAX_FILE]
+    files = [each for each in fresh if each.mode.startswith(FILE) and each.size <= MAX_FILE]
     told: list[Finding] = []
     times = last_times(mirror, commit, below, {entry.path for entry in files})
     for entry, data in zip(files, contents(mirror, [entry.blob for entry in files]), strict=True):

@@ -3,7 +3,7 @@
 <var>/publish/mirror        what the remote has
 <var>/publish/export/       the last exported commit; only what changed is written for the next one
 <var>/publish/checked-…     the same files, while they are checked after the switch
-<var>/publish/lineage…      what need not be read twice
+<var>/publish/digests…, lineage…   what need not be read twice
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from kb.index.generation import Generation
 from kb.index.store import writable
 from kb.model import Finding, Past, Tree
 from kb.publish import redirects
+from kb.publish.digests import Digests
 from kb.publish.export import Entry, Exported, export, is_text
 from kb.publish.git import Mirror
 from kb.publish.source import Source, articles_folder
@@ -119,9 +120,12 @@ def tree_of(
     processes: int = 1,
 ) -> Tree:  # fmt: skip
     """The articles of an export; what could not be exported is among the findings."""
+    digests = Digests(made.folder.with_name("digests.msgpack"), made.entries)
     tree = read_tree(
-        made.folder, locale=locale, known=known, progress=progress, processes=processes, checkout=False
-    )
+        made.folder, locale=locale, known=known, digests=digests.of, progress=progress, processes=processes,
+        checkout=False,
+    )  # fmt: skip
+    digests.keep(tree.articles)
     return replace(tree, commit=commit, findings=(*made.findings, *tree.findings))
 
 

@@ -13,7 +13,7 @@ from kb.errors import IndexNotWritable
 from kb.publish import reading
 from kb.publish.source import source_of
 
-from .conftest import Repository
+from .conftest import KB, Repository, found
 
 
 @pytest.fixture
@@ -129,3 +129,27 @@ def test_a_refused_file_is_told_at_every_export_while_it_is_there(repository, va
         repository.commit({"en/b.md": "# B\n"})
     repository.commit({"en/a.png": "a picture"})
     assert export()["en/a.png"] == "a picture"
+
+
+def test_files_that_git_says_are_the_same_are_not_opened_again(repository, var, publishing):
+    publishing()
+    unopened = var / "publish/export/en/returns/refund.md"
+    text = unopened.read_text("utf-8")
+    unopened.write_bytes(b"\xff is no UTF-8")
+    repository.commit({"en/orders/parrot.md": "# Parrots\n"})
+    assert publishing().state == "live"
+    # other rules, other articles: each file is opened
+    repository.commit({"kb.yml": KB.replace("[agents]", "[agents, staff]")})
+    assert publishing().state == "blocked"
+    unopened.write_text(text, "utf-8")
+    assert publishing().state == "live"
+    assert found(var, "parrots") == ["orders/parrot"]
+
+
+def test_a_link_is_followed_though_git_says_that_it_is_the_same(repository, var, publishing):
+    (repository.folder / "en/orders/linked.md").symlink_to("parrot.txt")
+    repository.commit({"en/orders/parrot.txt": "# Parrots\n"})
+    publishing()
+    repository.commit({"en/orders/parrot.txt": "# Cockatoos\n"})
+    publishing()
+    assert found(var, "cockatoos") == ["orders/linked"]
