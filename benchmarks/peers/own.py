@@ -117,7 +117,7 @@ def floors(snapshot: Snapshot) -> list[Peer]:
             for i in range(ptr[number], ptr[number + 1]):
                 sums[row[i]] += impact[i]
 
-    lists, sums = snapshot.words.arrays(), np.zeros(len(snapshot.owner), np.float32)
+    lists, sums = snapshot.words.arrays()[:3], np.zeros(len(snapshot.owner), np.float32)
 
     def floor(name: str, run: Callable[..., object], *more: object) -> Peer:
         def ready(question: Question) -> Ask | None:

@@ -18,6 +18,7 @@ from kb.index.sets import Bits, Bools, bits_needed, packed, unpacked
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
+Wide = npt.NDArray[np.intp]
 
 
 class Postings(NamedTuple):
@@ -41,6 +42,7 @@ MAX_SECTIONS = 3
 """Sections shown of one article."""
 SECTION_SHARE = 0.6
 """A further section is shown when it scores this share of the best."""
+_SECTION_SHARE = np.float32(SECTION_SHARE)
 
 
 class Synonym(Protocol):
@@ -94,6 +96,9 @@ class Scorer:
         self._articles, self._sections = len(article_sections) - 1, int(article_sections[-1])
         self._frequent = frequent
         self._bits = frequent_bits.reshape(-1, bits_needed(self._articles))
+        self._spare: list[Floats] = []
+        self.groups = 512
+        """Of sections, from whose highest sums is known what the best articles reach at least."""
 
     def best(
         self, plan: Weighted, question: float, allowed: Bits | None, floor: float, pinned: Sequence[int],
@@ -104,25 +109,39 @@ class Scorer:
         An article scores as its best section, and `question` times its best line of `questions`. Of equals
         the smaller number comes first, so that pages never overlap. `allowed` is a set, None for all.
         """
-        rows, matching, postings = self._added(plan)
-        scores = self._by_article(rows, question)
-        may = unpacked(allowed, self._articles) if allowed is not None else np.ones(self._articles, bool)
-        first = [article for article in pinned if may[article]][:wanted]
-        may[first] = False
-        first += _top(scores, matching & may, wanted - len(first))
+        rows = self._zeros()
+        matching, postings = self._add(plan, rows)
+        may = None if allowed is None else unpacked(allowed, self._articles)
+        first = [article for article in pinned if may is None or may[article]][:wanted]
+        strict = _left(matching, may, first)
+        near = None if first else self._near(rows, strict, wanted)
+        scores = self._by_article(rows, question, near)
+        owners = np.flatnonzero(strict) if near is None else _different(self._owner[near], strict)
+        first += _top(scores, owners, wanted - len(first))
         if len(first) < wanted:
-            loose = ~matching & may & (scores > np.float32(floor))
-            first += _top(scores, loose, wanted - len(first))
-        page = [(a, float(scores[a]), bool(matching[a]), self._shown(rows, a)) for a in first[start:stop]]
+            loose = _left(~matching, may, first) & (scores > np.float32(floor))
+            first += _top(scores, np.flatnonzero(loose), wanted - len(first))
+        page = self._page(rows, scores, matching, first[start:stop])
+        rows.fill(0)
+        self._spare.append(rows)
         return Best(packed(matching), first, page, postings)
 
     def rows(self, plan: Weighted) -> tuple[Floats, Bits]:
         """The sums of all rows, and the set of articles that match strictly."""
-        rows, matching, _ = self._added(plan)
+        rows = np.zeros(len(self._owner), np.float32)
+        matching, _ = self._add(plan, rows)
         return rows, packed(matching)
 
-    def _added(self, plan: Weighted) -> tuple[Floats, Bools, int]:
-        rows, matching = np.zeros(len(self._owner), np.float32), np.zeros(self._articles, bool)
+    def _zeros(self) -> Floats:
+        """One number a row, of the last query if that is done: new memory takes longer than to clear old."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return np.zeros(len(self._owner), np.float32)
+
+    def _add(self, plan: Weighted, rows: Floats) -> tuple[Bools, int]:
+        """Adds to the sums of all rows; articles that match strictly, and how many postings were read."""
+        matching = np.zeros(self._articles, bool)
         postings = 0
         for number, weight in _shortest_first(self._words, plan.words):
             row, impact = _list(self._words, number)
@@ -145,7 +164,7 @@ class Scorer:
                 row, impact = _list(lists, number)
                 np.add.at(rows, row, np.float32(weight) * impact)
                 postings += len(row)
-        return rows, matching, postings
+        return matching, postings
 
     def _mark(self, matching: Bools, number: int, row: Ints) -> None:
         """A frequent term's articles are known as a set; those of others are looked up."""
@@ -167,10 +186,22 @@ class Scorer:
             shared, total = shared[both], total[both] + impact[place[both]]
         return shared, total / np.float32(len(terms)), read
 
-    def _by_article(self, rows: Floats, question: float) -> Floats:
+    def _near(self, rows: Floats, eligible: Bools, count: int) -> Wide | None:
+        """Sections among which the best of so many eligible articles are; None if that is not soon found."""
+        sections, columns = rows[: self._sections], self.groups - 2 * count
+        if not count or columns < 0 or self._sections < 2 * self.groups or rows[self._sections :].any():
+            return None
+        # every section is in one group; twice as many as are wanted, as an article may have several
+        highest = sections[: self._sections // self.groups * self.groups].reshape(-1, self.groups).max(axis=0)
+        bar = np.partition(highest, columns)[columns]
+        near = np.flatnonzero(sections >= bar)
+        return near if bar > 0 and len(_different(self._owner[near], eligible)) >= count else None
+
+    def _by_article(self, rows: Floats, question: float, near: Wide | None) -> Floats:
+        """Scores of all articles, or of those alone that own the sections `near`."""
         scores = np.zeros(self._articles, np.float32)
         # of flags, which numpy looks through ten times as fast as through floats
-        found = np.flatnonzero(rows[: self._sections] > 0)
+        found = np.flatnonzero(rows[: self._sections] > 0) if near is None else near
         np.maximum.at(scores, self._owner[found], rows[found])
         asked = self._sections + np.flatnonzero(rows[self._sections :] > 0)
         if len(asked):
@@ -179,13 +210,21 @@ class Scorer:
             scores += np.float32(question) * lines
         return scores
 
-    def _shown(self, rows: Floats, article: int) -> tuple[int, ...]:
-        """Sections that answer, best first; the first section of an article that has none."""
-        start, end = self._starts[article : article + 2].tolist()
+    def _page(self, rows: Floats, scores: Floats, matching: Bools, articles: list[int]) -> list[Scored]:
+        chosen = np.array(articles, np.intp)
+        columns = scores[chosen], matching[chosen], self._starts[chosen], self._starts[chosen + 1]
+        found = zip(articles, *map(np.ndarray.tolist, columns), strict=True)
+        return [
+            (article, score, known, self._shown(rows, start, end))
+            for article, score, known, start, end in found
+        ]
+
+    def _shown(self, rows: Floats, start: int, end: int) -> tuple[int, ...]:
+        """Sections of an article that answer, best first; its first one where none does."""
         # as lists: for a handful of numbers each call of numpy takes longer than all of this
         scores: list[float] = rows[start:end].tolist()
         order = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)[:MAX_SECTIONS]
-        least = float(np.float32(SECTION_SHARE) * np.float32(scores[order[0]]))
+        least = float(_SECTION_SHARE * np.float32(scores[order[0]]))
         return tuple([start + n for n in order if scores[n] > 0 and scores[n] >= least]) or (start,)
 
 
@@ -199,9 +238,24 @@ def _list(postings: Postings, number: int) -> tuple[Ints, Floats]:
     return postings.row[here], postings.impact[here]
 
 
-def _top(scores: Floats, eligible: Bools, count: int) -> list[int]:
-    """The best of the eligible, best first; of equals the smaller number."""
-    chosen = np.flatnonzero(eligible)
+def _left(articles: Bools, may: Bools | None, taken: list[int]) -> Bools:
+    """Those that may be found and are not taken yet."""
+    left = articles.copy() if may is None else articles & may
+    if taken:
+        left[taken] = False
+    return left
+
+
+def _different(owners: Ints, eligible: Bools) -> Ints:
+    """The eligible ones of articles in their order, each once."""
+    owners = owners[eligible[owners]]
+    first = np.ones(len(owners), bool)
+    np.not_equal(owners[1:], owners[:-1], out=first[1:])
+    return owners[first]
+
+
+def _top(scores: Floats, chosen: Wide | Ints, count: int) -> list[int]:
+    """The best of some articles, best first; of equals the smaller number."""
     if 0 < count < len(chosen):
         worst = np.partition(scores[chosen], len(chosen) - count)[len(chosen) - count]
         chosen = chosen[scores[chosen] >= worst]

@@ -53,6 +53,8 @@ class Made:
         if module is kernel.compiled and self.chance.random() < 0.8:
             # what is passed over in long lists alone is passed over in these few, too
             scorer.few, scorer.few_grams, scorer.lookup = 0, 0, int(self.chance.choice([0, 2]))
+        if module is kernel_numpy:
+            scorer.groups = int(self.chance.choice([8, 40, 512]))
         return scorer
 
     def plan(self) -> Plan:
