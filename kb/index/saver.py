@@ -26,8 +26,9 @@ Given = TypeVar("Given")
 
 SMALL = 1 << 19
 """Bytes of a file up to which it lies in `SMALL_FILES`."""
-THREADS = 4
-"""Writing, hashing and waiting for the disk leave the interpreter to others."""
+THREADS = 12
+"""Writing, hashing and waiting for the disk leave the interpreter to others. Most wait for it, and none is to
+keep what was just made from being written."""
 
 
 _DONE: Future[None] = Future()
