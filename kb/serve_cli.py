@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -86,6 +87,7 @@ def _indexed(articles: Path | None, var: Path, locale: str | None) -> Iterator[C
         return
     with importing():
         import_module("kb.index.generation")  # what both need
+    own = os.getpid()
     indexing = get_context("fork").Process(target=_index, args=(articles, var, locale))
     indexing.start()
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -100,8 +102,10 @@ def _indexed(articles: Path | None, var: Path, locale: str | None) -> Iterator[C
     try:
         yield stands
     finally:
-        indexing.terminate()
-        indexing.join()
+        # workers are forked within the block and leave it, too
+        if os.getpid() == own:
+            indexing.terminate()
+            indexing.join()
 
 
 def _index(articles: Path, var: Path, locale: str | None) -> None:

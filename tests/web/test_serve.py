@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import HTTPError
@@ -54,18 +54,19 @@ for _ in range(int(sys.argv[3])):
 
 
 class Running:
-    def __init__(self, var: Path, log: Path) -> None:
+    def __init__(self, var: Path, log: Path, command: Sequence[str] = ("-c", START)) -> None:
         environment = {**os.environ, "KB_WORKERS": "2", "KB_THREADS": "2"}
         self.log = log
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", START, str(var)],
+                [sys.executable, *command, str(var)],
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=environment,
             )
         assert self.process.stdout
-        self.said = self.process.stdout.readline().decode()
+        lines = iter(self.process.stdout.readline, b"")
+        self.said = next(line for line in lines if b" is serving " in line).decode()
         self.url = self.said.split()[3]
 
     def get(self, path: str) -> tuple[int, bytes]:
@@ -220,6 +221,19 @@ def test_it_waits_for_an_index_and_serves_it_when_it_comes(tmp_path):
     finally:
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_that_made_its_index_ends_without_a_word_of_its_workers(tmp_path, stop):
+    tree = write_tree(tmp_path / "articles")
+    command = ("-m", "kb", "serve", "--articles", str(tree), "--port", "0", "--var")
+    service = Running(tmp_path / "var", tmp_path / "log", command)
+    assert service.get("/readyz")[0] == 200
+    service.process.send_signal(stop)
+    assert service.process.wait(20) == 0
+    log = service.log.read_text("utf-8")
+    assert "Traceback" not in log
+    assert "exited with code" not in log
 
 
 def test_a_taken_port_is_told_before_anything_starts(tmp_path):
