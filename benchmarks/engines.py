@@ -37,7 +37,7 @@ from peers import Answer, Missing, Peer, Question, embedded, own
 from peers.node import PACKAGES, node
 from peers.postgres import postgres
 
-from kb.index.generation import open_live
+from kb.index.generation import has_index, open_live
 from kb.index.snapshot import Snapshot
 from kb.model import Audience
 from kb.plan import plan
@@ -191,7 +191,7 @@ def show(kind: Kind, rows: list[Row], clocks: dict[str, str]) -> None:
 
 def opened(path: Path) -> Snapshot:
     """The public snapshot of an index, or a snapshot alone (of benchmarks/copies.py)."""
-    if (path / "meta.json").exists():
+    if not has_index(path):
         return Snapshot(path)
     generation = open_live(path)
     return generation.snapshot(generation.locales[0], Audience.PUBLIC)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from conftest import BUNDLED, Indexed
 
+from kb.index.snapshot import Snapshot
+
 FOLDER = BUNDLED.parent / "benchmarks"
 
 
@@ -39,7 +41,7 @@ def test_keystrokes_are_timed_beside_a_tree(bundled: Indexed) -> None:
 
 def test_an_index_is_multiplied(bundled: Indexed, tmp_path: Path) -> None:
     _run("copies.py", bundled.var, tmp_path / "twice", "--times", 2)
-    meta = json.loads((tmp_path / "twice" / "snapshot" / "meta.json").read_text("utf-8"))
-    first = bundled.snapshot(meta["locale"])
-    assert (meta["sections"], meta["articles"]) == (2 * first.meta.sections, 2 * first.meta.articles)
-    assert meta["terms"] == first.meta.terms
+    twice = Snapshot(tmp_path / "twice" / "snapshot").meta
+    first = bundled.snapshot(twice.locale).meta
+    assert (twice.sections, twice.articles) == (2 * first.sections, 2 * first.articles)
+    assert twice.terms == first.terms
