@@ -99,8 +99,9 @@ cdef struct Postings:
     Py_ssize_t begin
     Py_ssize_t end
     float weight
-    # of a long list: where the postings of each block begin, and their highest impact
-    const int* block
+    # where the postings of each block begin and end, and their highest impact; NULL before a short list is asked
+    const int* first
+    const int* last
     const float* peak
     # what one posting may add
     float most
@@ -120,8 +121,9 @@ cdef struct Query:
     Py_ssize_t grams
     # lists up to here are added up, those behind for some articles alone
     Py_ssize_t added
-    # only some blocks are added up
+    # only some blocks are added up, so many until now
     bint lazy
+    Py_ssize_t blocks
     # postings read until now
     Py_ssize_t postings
 
@@ -150,6 +152,8 @@ cdef class Scratch:
     # the highest sum of each block, or what is known of it; which are added up, if not all are
     cdef float* block
     cdef unsigned char* added
+    # numbers of blocks
+    cdef int* lazy
     # of the short lists of a query what is stored of the long ones
     cdef int* begin
     cdef float* peak
@@ -164,11 +168,13 @@ cdef class Scratch:
         self.seen = <unsigned long long*>PyMem_Calloc(articles // 64 + 1, sizeof(unsigned long long))
         self.block = <float*>PyMem_Malloc((rows // BLOCK + 1) * sizeof(float))
         self.added = <unsigned char*>PyMem_Calloc(rows // BLOCK + 1, 1)
-        self.begin = <int*>PyMem_Malloc(MOST_LISTS * (rows // BLOCK + 2) * sizeof(int))
+        self.lazy = <int*>PyMem_Malloc((rows // BLOCK + 1) * sizeof(int))
+        self.begin = <int*>PyMem_Malloc(2 * MOST_LISTS * (rows // BLOCK + 1) * sizeof(int))
         self.peak = <float*>PyMem_Malloc(MOST_LISTS * (rows // BLOCK + 1) * sizeof(float))
-        if not self.sums or not self.best or not self.line or not self.asked or not self.block:
-            raise MemoryError
-        if not self.near or not self.noted or not self.seen or not self.added or not self.begin or not self.peak:
+        if not (
+            self.sums and self.best and self.line and self.asked and self.near and self.noted and self.seen
+            and self.block and self.added and self.lazy and self.begin and self.peak
+        ):
             raise MemoryError
 
     def __dealloc__(self):
@@ -181,6 +187,7 @@ cdef class Scratch:
         PyMem_Free(self.seen)
         PyMem_Free(self.block)
         PyMem_Free(self.added)
+        PyMem_Free(self.lazy)
         PyMem_Free(self.begin)
         PyMem_Free(self.peak)
 
@@ -349,7 +356,8 @@ cdef class Scorer:
     cdef void _blocks(
         self, Postings* one, Py_ssize_t number, const int[::1] blocks, const float[::1] peaks
     ) noexcept nogil:
-        one.block = &blocks[0] + number * (self.blocks + 1)
+        one.first = &blocks[0] + number * (self.blocks + 1)
+        one.last = one.first + 1
         one.peak = &peaks[0] + number * self.blocks
 
     cdef int _all_of(self, Query* query, tuple terms, float weight) except -1:
@@ -431,8 +439,8 @@ cdef class Scorer:
         memset(scratch.block, 0, self.blocks * sizeof(float))
         for n in range(query.used):
             one = &query.lists[n]
-            if one.block == NULL:
-                self._find_blocks(one, scratch.begin + n * (self.blocks + 1), scratch.peak + n * self.blocks)
+            if one.peak == NULL:
+                self._find_blocks(one, scratch.begin + 2 * n * self.blocks, scratch.peak + n * self.blocks)
             for block in range(self.blocks):
                 scratch.block[block] += one.weight * one.peak[block]
             one.begin = one.sections
@@ -441,21 +449,23 @@ cdef class Scorer:
 
     cdef void _find_blocks(self, Postings* one, int* begin, float* peak) noexcept nogil:
         # of a short list what is stored of a long one
-        cdef Py_ssize_t n, block
-        cdef int last = 0
-        memset(begin, 0, (self.blocks + 1) * sizeof(int))
+        cdef int* end = begin + self.blocks
+        cdef Py_ssize_t n, block, before = -1
+        memset(begin, 0, 2 * self.blocks * sizeof(int))
         memset(peak, 0, self.blocks * sizeof(float))
         for n in range(one.sections):
             block = one.row[n] // BLOCK
-            begin[block + 1] = <int>n + 1
+            if block != before:
+                begin[block], before = <int>n, block
+            end[block] = <int>n + 1
             peak[block] = one.impact[n] if one.impact[n] > peak[block] else peak[block]
-        for block in range(1, self.blocks + 1):
-            last = begin[block] = max(last, begin[block])
-        one.block, one.peak = begin, peak
+        one.first, one.last, one.peak = begin, end, peak
 
     cdef void _add_block(self, Query* query, Scratch scratch, Py_ssize_t block) noexcept nogil:
         if not scratch.added[block]:
             scratch.added[block] = 1
+            scratch.lazy[query.blocks] = <int>block
+            query.blocks += 1
             _sum_block(query, scratch, block)
 
     cdef void _add_article(self, Query* query, Scratch scratch, Py_ssize_t article) noexcept nogil:
@@ -709,10 +719,10 @@ cdef class Scorer:
             for n in range(query.added):
                 for i in range(query.lists[n].sections, query.lists[n].size):
                     scratch.sums[query.lists[n].row[i]] = 0
-            for n in range(self.blocks):
-                if scratch.added[n]:
-                    memset(scratch.sums + n * BLOCK, 0, min(BLOCK, self.sections - n * BLOCK) * sizeof(float))
-            memset(scratch.added, 0, self.blocks)
+            for i in range(query.blocks):
+                n = scratch.lazy[i]
+                memset(scratch.sums + n * BLOCK, 0, min(BLOCK, self.sections - n * BLOCK) * sizeof(float))
+                scratch.added[n] = 0
         elif not _few(query, self.rows_count):
             memset(scratch.sums, 0, self.rows_count * sizeof(float))
         else:
@@ -805,16 +815,16 @@ cdef Py_ssize_t _postings(const Query* query, Py_ssize_t first) noexcept nogil:
 
 cdef inline void _soon(const Postings* one, Py_ssize_t first) noexcept nogil:
     # lists are long, and what is looked up lies far apart: the memory is told of all of it at once
-    if one.block != NULL:
-        __builtin_prefetch(one.row + one.block[first // BLOCK])
-        __builtin_prefetch(one.impact + one.block[first // BLOCK])
+    if one.first != NULL:
+        __builtin_prefetch(one.row + one.first[first // BLOCK])
+        __builtin_prefetch(one.impact + one.first[first // BLOCK])
 
 
 cdef void _go_to(Postings* one, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     # the postings of some rows next; rows ascend from call to call
     cdef Py_ssize_t low = one.end, step = 1
-    if one.block != NULL:
-        low = _lower(one.row, one.block[first // BLOCK], one.block[first // BLOCK + 1], first)
+    if one.first != NULL:
+        low = _lower(one.row, one.first[first // BLOCK], one.last[first // BLOCK], first)
     else:
         while low + step < one.size and one.row[low + step] < first:
             low += step
@@ -836,7 +846,7 @@ cdef void _sum_block(Query* query, Scratch scratch, Py_ssize_t block) noexcept n
     cdef Postings* one
     for n in range(query.used):
         one = &query.lists[n]
-        one.begin, one.end = one.block[block], one.block[block + 1]
+        one.begin, one.end = one.first[block], one.last[block]
     _sum(query, scratch, 0, query.used)
 
 
