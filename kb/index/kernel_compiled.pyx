@@ -109,7 +109,6 @@ cdef struct Postings:
     Py_ssize_t group
     # the articles of a frequent term; without them they are looked up by row
     const unsigned long long* articles
-    bint strict
     bint owned
 
 
@@ -302,27 +301,27 @@ cdef class Scorer:
         if not query.lists:
             raise MemoryError
         for term, weight in words.items():
-            self._word(query, term, weight, True)
+            self._word(query, term, weight)
         _shortest_first(query, 0)
         for group in concepts:
             first = query.used
             for alternative in group:
                 terms = alternative.terms
                 if len(terms) == 1:
-                    self._word(query, terms[0], alternative.weight, True)
+                    self._word(query, terms[0], alternative.weight)
                 else:
                     self._all_of(query, terms, alternative.weight)
                 query.lists[query.used - 1].group = 0
             query.lists[first].group = query.used - first
         query.loose = query.used
         for term, weight in loose.items():
-            self._word(query, term, weight, False)
+            self._word(query, term, weight)
         query.grams = query.used
         for term, weight in grams.items():
             number = term
             self._list(
                 query, &self.gram_row[0] + self.gram_ptr[number], &self.gram_impact[0] + self.gram_ptr[number],
-                self.gram_ptr[number + 1] - self.gram_ptr[number], weight, False,
+                self.gram_ptr[number + 1] - self.gram_ptr[number], weight,
             )
             if self.gram_long[number] >= 0:
                 self._blocks(&query.lists[query.used - 1], self.gram_long[number], self.gram_blocks, self.gram_peaks)
@@ -330,10 +329,10 @@ cdef class Scorer:
         return 0
 
     cdef Postings* _list(
-        self, Query* query, const int* row, const float* impact, Py_ssize_t size, float weight, bint strict
+        self, Query* query, const int* row, const float* impact, Py_ssize_t size, float weight
     ) noexcept:
         cdef Postings* made = &query.lists[query.used]
-        made.row, made.impact, made.size, made.weight, made.strict = row, impact, size, weight, strict
+        made.row, made.impact, made.size, made.weight = row, impact, size, weight
         made.group, made.end = 1, size
         # rows ascend: those of `questions`, if any, are the last
         made.sections = size
@@ -342,11 +341,10 @@ cdef class Scorer:
         query.used += 1
         return made
 
-    cdef void _word(self, Query* query, Py_ssize_t term, float weight, bint strict) except *:
+    cdef void _word(self, Query* query, Py_ssize_t term, float weight) except *:
         cdef Py_ssize_t begin = self.word_ptr[term]
         cdef Postings* made = self._list(
-            query, &self.word_row[0] + begin, &self.word_impact[0] + begin, self.word_ptr[term + 1] - begin, weight,
-            strict,
+            query, &self.word_row[0] + begin, &self.word_impact[0] + begin, self.word_ptr[term + 1] - begin, weight
         )
         if self.word_long[term] >= 0:
             self._blocks(made, self.word_long[term], self.word_blocks, self.word_peaks)
@@ -385,7 +383,7 @@ cdef class Scorer:
             size = kept
         for n in range(size):
             total[n] = total[n] / <float>len(terms)
-        self._list(query, row, total, size, weight, True).owned = True
+        self._list(query, row, total, size, weight).owned = True
         query.postings += read - size
         return 0
 
