@@ -11,6 +11,7 @@ from kb import indexer
 from kb.content.paths import is_language
 from kb.content.tree import read_tree
 from kb.errors import BadParameter
+from kb.index.previous import known_articles
 from kb.later import settle
 from kb.model import Severity, Tree
 from kb.options import ARTICLES, LOCALE, VAR
@@ -36,7 +37,7 @@ def build_index(articles: Path, var: Path, locale: str | None, rebuild: bool) ->
         raise BadParameter("--locale", f"{locale!r} is no language like ja, en or pt-BR")
     settle()
     with progress() as step:
-        known = None if rebuild else indexer.known_articles(var)
+        known = None if rebuild else known_articles(var)
         reading = partial(step, "reading")
         tree = read_tree(articles, locale=locale, known=known, progress=reading, processes=2)
         summary = indexer.build(tree, var, rebuild=rebuild, progress=step)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count, islice, product
 from pathlib import Path
@@ -28,15 +28,15 @@ from pathlib import Path
 from msgspec import Struct
 
 from kb.content.redirects import declared
-from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
-from kb.index import durable, kept, store
-from kb.index import generation as generations
+from kb.errors import IndexDamaged
+from kb.index import durable, store
 from kb.index.changes import Changes, compare, gone_of, indexable, name_of, next_change_of, versions_of
 from kb.index.generation import Generation
 from kb.index.layout import COMPILED, locale_folder
 from kb.index.locales import Work, encoded_by, fill, vectors_by, write_locale
+from kb.index.prepared import Prepared, Summary
+from kb.index.previous import continued
 from kb.index.state import Media, SiteState, write_state
-from kb.index.vectors import vectors_of
 from kb.model import Article, Audience, Past, Tree
 from kb.processes import pool
 from kb.text.analyze import analyze
@@ -50,25 +50,6 @@ LION_SHARE = 0.75
 
 Progress = Callable[[str, int, int], None]
 """Called with (step, done, total)."""
-
-
-class Summary(Struct, frozen=True, kw_only=True):
-    """What `build` did."""
-
-    generation: str
-    articles: int
-    """Articles that can be found, both audiences."""
-    sections: int
-    changed: int
-    """Articles analysed anew."""
-    removed: int
-    unchanged: bool
-    """Nothing differed, so the live generation stayed."""
-    left_out: dict[str, int]
-    """Articles that are not indexed, by reason."""
-    seconds: float
-    rebuilt_because: str = ""
-    """Why the previous index could not be continued."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -115,36 +96,6 @@ def build(
         return prepared.summary
 
 
-class Prepared:
-    """A generation that lies whole beside the live one: to be looked at, then switched to."""
-
-    def __init__(
-        self, var: Path, summary: Summary, generation: Generation, previous: Generation | None
-    ) -> None:
-        self.summary = summary
-        self.generation = generation
-        """As a reader will open it; the live one when nothing differs."""
-        self.previous = previous
-        """The live generation, where there is a sound one."""
-        self._var = var
-
-    @property
-    def folder(self) -> str:
-        return self.generation.folder
-
-    def switch(self, keep: bool = False) -> None:
-        """Make it the live one; `keep`: so that `going_back` finds it when others have followed."""
-        with store.writable(self._var):
-            if not self.summary.unchanged:
-                store.switch(self._var, self.folder)
-        # the switch is done: what fails from here on does not undo it, and is made good next time
-        with suppress(OSError):
-            if keep:
-                kept.add(self._var, self.folder)
-        with suppress(OSError):
-            store.prune(self._var)
-
-
 @contextmanager
 def prepare(
     tree: Tree, var: Path, *, past: Past | None = None, rebuild: bool = False, processes: int = 2,
@@ -159,22 +110,22 @@ def prepare(
     started = time.monotonic()
     with store.locked(var):
         with store.writable(var):
-            previous, reason = _previous(var, rebuild, live)
+            previous, reason = continued(var, rebuild=rebuild, live=live)
             job = _job(tree, var, past or Past(moved=declared(tree)[0]), previous, progress or _silent)
-            with _removed_unless_live(var, job.folder, only_failed=True):
+        with store.removed_unless_live(var, job.folder):
+            with store.writable(var):
                 made = previous if previous and job.unchanged else _make(job, processes)
-        summary = Summary(
-            generation=job.name,
-            articles=len(job.wanted),
-            sections=sum(len(article.sections) for article in job.wanted),
-            changed=len(job.changes.fresh),
-            removed=len(job.changes.gone),
-            unchanged=job.unchanged,
-            left_out=job.left_out,
-            seconds=time.monotonic() - started,
-            rebuilt_because=reason,
-        )
-        with _removed_unless_live(var, job.folder):
+            summary = Summary(
+                generation=job.name,
+                articles=len(job.wanted),
+                sections=sum(len(article.sections) for article in job.wanted),
+                changed=len(job.changes.fresh),
+                removed=len(job.changes.gone),
+                unchanged=job.unchanged,
+                left_out=job.left_out,
+                seconds=time.monotonic() - started,
+                rebuilt_because=reason,
+            )
             yield Prepared(var, summary, made, previous)
 
 
@@ -206,47 +157,6 @@ def _job(tree: Tree, var: Path, past: Past, previous: Generation | None, progres
     )
 
 
-@contextmanager
-def going_back(var: Path, folder: str) -> Iterator[Prepared]:
-    """An older generation that was kept, its checksums compared: this takes no building.
-
-    Raises IndexLocked, IndexNotWritable, IndexDamaged, IndexMismatch.
-    """
-    started = time.monotonic()
-    with store.locked(var):
-        previous, _ = _previous(var, rebuild=False, live=None)
-        unchanged = previous is not None and previous.folder == folder
-        with _removed_unless_live(var, folder):
-            with store.writable(var):
-                if not unchanged:
-                    kept.restore(var, folder)
-                older = Generation(var, folder, durable=True)
-            counted = [older.snapshot(locale, Audience.AGENT).meta for locale in older.locales]
-            summary = Summary(
-                generation=older.name,
-                articles=sum(each.articles for each in counted),
-                sections=sum(each.sections for each in counted),
-                changed=0,
-                removed=0,
-                unchanged=unchanged,
-                left_out={},
-                seconds=time.monotonic() - started,
-            )
-            yield Prepared(var, summary, older, previous)
-
-
-@contextmanager
-def _removed_unless_live(var: Path, folder: str, only_failed: bool = False) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        only_failed = False
-        raise
-    finally:
-        if not only_failed and not store.is_live(var, folder):
-            store.remove(var, folder)
-
-
 def _silent(step: str, done: int, total: int) -> None:
     pass
 
@@ -263,51 +173,6 @@ def _make(job: Job, processes: int) -> Generation:
     made = Generation(job.var, job.folder)
     _smoke(made)
     return made
-
-
-# ---------------------------------------------------------------- previous
-
-
-def _previous(var: Path, rebuild: bool, live: Generation | None) -> tuple[Generation | None, str]:
-    """The live generation when it can be continued, and why not."""
-    if rebuild:
-        return None, "asked for"
-    try:
-        folder = generations.live_folder(var)
-        if live is not None and generations.read_manifest(var, folder) == live.manifest:
-            return live, ""
-        return Generation(var, folder, durable=True), ""
-    except IndexMissing as error:
-        return None, f"{error}" if store.folders(var) else ""
-    except (IndexDamaged, IndexMismatch) as error:
-        return None, error.reason
-
-
-def known_articles(var: Path) -> Callable[[str, str], Article | None]:
-    """Those of the live generation, where there is a sound one: see `articles_of`."""
-    try:
-        return articles_of(generations.open_live(var))
-    except (IndexMissing, IndexDamaged, IndexMismatch):
-        return articles_of(None)
-
-
-def articles_of(generation: Generation | None) -> Callable[[str, str], Article | None]:
-    """Its articles by path and digest, so that unchanged files are not parsed again."""
-    known = {article.path: article for article in generation.articles()} if generation else {}
-
-    def find(path: str, digest: str) -> Article | None:
-        article = known.get(path)
-        return article if article is not None and article.digest == digest else None
-
-    return find
-
-
-def get_ready(var: Path, live: Generation) -> None:
-    """Load what a build needs, in a process that others are forked from: the dictionary above all."""
-    article = next(live.articles(), None)
-    if article is not None:
-        vectors_of(article)
-        durable.find(locale_folder(var, live.folder, article.audience, article.locale) / "whoosh", [])
 
 
 # ---------------------------------------------------------------- write

@@ -32,7 +32,7 @@ from kb.index import durable, store
 from kb.index.generation import live_folder
 from kb.index.layout import COMPILED, generation_folder, index_root, locale_folder, manifest_file
 from kb.index.live import LiveIndex
-from kb.indexer import POOL_FROM, build, known_articles
+from kb.indexer import POOL_FROM, build
 from kb.model import Audience
 
 PUBLIC, AGENT = Audience.PUBLIC, Audience.AGENT
@@ -160,24 +160,6 @@ def test_settings_and_synonyms_take_effect_without_analysing_anything(root: Path
     assert (summary.changed, summary.unchanged) == (0, False)
     assert found(live(var), "en", "boat") == ["shipping"]
     assert live(var).pinned("en", " ＲＥＦＵＮＤ ") == ("shipping",)
-
-
-def test_known_articles_are_those_of_the_live_generation_with_their_digest(root: Path, var: Path) -> None:
-    assert known_articles(var)("ja/orders/refund.md", "x") is None
-    index(root, var)
-    tree = read_tree(root)
-    known = known_articles(var)
-    assert {known(article.path, article.digest) for article in tree.articles} == set(tree.articles)
-    assert known("ja/orders/refund.md", "another digest") is None
-    assert known("ja/orders/other.md", tree.articles[0].digest) is None
-
-
-def test_unchanged_files_are_not_read_again(root: Path, var: Path) -> None:
-    index(root, var)
-    write(root, {"en/shipping.md": "# Shipping\n\nOther.\n"})
-    known, asked = known_articles(var), []
-    read_tree(root, known=lambda path, digest: asked.append((path, known(path, digest))) or asked[-1][1])
-    assert [path for path, article in asked if article is None] == ["en/shipping.md"]
 
 
 # ---------------------------------------------------------------- trees of every kind

@@ -9,7 +9,9 @@ from pathlib import Path
 from kb.content.tree import read_tree
 from kb.index.generation import Generation, open_live
 from kb.index.layout import generation_folder
-from kb.indexer import Progress, Summary, build, known_articles
+from kb.index.prepared import Summary
+from kb.index.previous import known_articles
+from kb.indexer import Progress, build
 from kb.model import Audience
 from kb.search import Query, Results, search
 

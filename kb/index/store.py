@@ -1,9 +1,9 @@
 """The writing side of generations: one builder at a time, sealing, switching, and what is removed when.
 
-Called by the indexer only. What is kept beside the live generation: the one before it, and all that were
-live within a minute; but none that shows in public what the live one does not. So an article that was
-deleted, or became a draft or agents-only, is gone from `var/index/public` when the switch is done (the
-indexer rewrites its Whoosh folder for that, see `durable.update`). Workers that still have the old
+Called by the indexer and `prepared` only. What is kept beside the live generation: the one before it, and
+all that were live within a minute; but none that shows in public what the live one does not. So an article
+that was deleted, or became a draft or agents-only, is gone from `var/index/public` when the switch is done
+(the indexer rewrites its Whoosh folder for that, see `durable.update`). Workers that still have the old
 generation open are not disturbed: they mapped its files. What an article said before an edit may stay in
 deleted documents of Whoosh until its segments are merged; it was public then, and nothing serves it.
 """
@@ -111,6 +111,17 @@ def remove(var: Path, folder: str) -> None:
     layout.manifest_file(var, folder).unlink(missing_ok=True)
     for audience in Audience:
         shutil.rmtree(layout.generation_folder(var, folder, audience), ignore_errors=True)
+
+
+@contextmanager
+def removed_unless_live(var: Path, folder: str) -> Iterator[None]:
+    """Nothing is left of a generation when the block ends, be it by an error, without a switch to it."""
+    try:
+        yield
+    finally:
+        if not is_live(var, folder):
+            with writable(var):
+                remove(var, folder)
 
 
 def is_live(var: Path, folder: str) -> bool:

@@ -34,6 +34,8 @@ from kb.content.tree import Known, read_tree
 from kb.errors import IndexDamaged, IndexLocked, IndexMismatch, IndexMissing, KbError
 from kb.index import kept
 from kb.index.generation import Generation, live_folder, open_live, read_manifest
+from kb.index.prepared import Prepared, going_back
+from kb.index.previous import articles_of, warm_up
 from kb.model import Finding, Past, Severity, Tree
 from kb.publish import earlier, gate, reading, translations
 from kb.publish import status as statuses
@@ -60,7 +62,7 @@ class Ready(Struct, frozen=True):
     """The live generation and its articles by path and digest: what a publish begins with."""
 
     live: Generation | None = None
-    known: Known = indexer.articles_of(None)
+    known: Known = articles_of(None)
 
 
 def get_ready(var: Path) -> Ready:
@@ -68,7 +70,7 @@ def get_ready(var: Path) -> Ready:
     gate.get_ready(statuses.folder(var) / RANKS)
     ready = _ready(var, Ready())
     if ready.live:
-        indexer.get_ready(var, ready.live)
+        warm_up(var, ready.live)
     return ready
 
 
@@ -201,7 +203,7 @@ def _ready(var: Path, before: Ready) -> Ready:
         if before.live and read_manifest(var, live_folder(var)) == before.live.manifest:
             return before
         live = open_live(var, durable=True)
-        return Ready(live, indexer.articles_of(live))
+        return Ready(live, articles_of(live))
     return Ready()
 
 
@@ -231,9 +233,7 @@ def _read(run: _Run, commit: str, ready: Ready) -> tuple[Tree, Past, tuple[Findi
     return tree, past, told, below
 
 
-def _entered(
-    stack: ExitStack, make: Callable[[], AbstractContextManager[indexer.Prepared]]
-) -> indexer.Prepared:
+def _entered(stack: ExitStack, make: Callable[[], AbstractContextManager[Prepared]]) -> Prepared:
     """Enter what `make` gives, waiting for another build to end. Raises IndexLocked when it does not."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
@@ -245,7 +245,7 @@ def _entered(
             time.sleep(0.2)
 
 
-def _go_live(run: _Run, prepared: indexer.Prepared, tree: Tree | None) -> None:
+def _go_live(run: _Run, prepared: Prepared, tree: Tree | None) -> None:
     """Gate, smoke, switch. `tree` is None on the way back: the gate then tells, but does not hold."""
     summary, previous = prepared.summary, prepared.previous
     run.update(generation=summary.generation, previous=previous.name if previous else "",
@@ -307,7 +307,7 @@ def _went_back(run: _Run, commit: str, folder: str) -> bool:
     with ExitStack() as stack:
         try:
             with run.step("build"):
-                prepared = _entered(stack, lambda: indexer.going_back(run.var, folder))
+                prepared = _entered(stack, lambda: going_back(run.var, folder))
         except (IndexDamaged, IndexMissing, IndexMismatch):
             return False
         _go_live(run, prepared, None)

@@ -13,6 +13,7 @@ from pathlib import Path
 from kb import indexer
 from kb.errors import BadParameter, IndexLocked
 from kb.index.generation import Generation, open_live
+from kb.index.previous import known_articles
 from kb.model import Past, Tree
 from kb.publish import reading
 from kb.publish import status as statuses
@@ -42,7 +43,7 @@ class Workshop:
         if commit not in self._trees:
             made = reading.exported(self.order.source, commit, self.var)
             self.below = made.below
-            known = indexer.known_articles(self.var)
+            known = known_articles(self.var)
             tree = reading.tree_of(made, commit, locale=self.order.locale, known=known,
                                    processes=self.order.processes)  # fmt: skip
             indexer.build(tree, self.var, processes=self.order.processes)

@@ -16,7 +16,7 @@ from kb.errors import IndexDamaged, IndexMismatch, IndexMissing
 from kb.index.generation import Generation, Manifest, live_folder, read_manifest, self_sum
 from kb.index.layout import generation_folder, index_root, locale_folder, manifest_file, site_file
 from kb.index.live import LiveIndex
-from kb.indexer import known_articles
+from kb.index.previous import known_articles
 from kb.model import Audience
 
 PUBLIC, AGENT = Audience.PUBLIC, Audience.AGENT
