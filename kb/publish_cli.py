@@ -95,13 +95,7 @@ def print_status(status: Status) -> None:
     when = datetime.fromtimestamp(status.finished or status.started, UTC)
     out.print(f"{what} ({when:%Y-%m-%d %H:%M:%S} UTC)", style=colour, markup=False)
     if status.state in ("live", "unchanged", "superseded"):
-        found = f"{counted(status.errors, 'error')} and {counted(status.warnings, 'warning')} found"
-        out.print(
-            f"{status.generation}: {status.articles} articles, {status.sections} sections, "
-            f"{status.changed} changed, {status.removed} removed; golden queries: {status.golden.held} of "
-            f"{status.golden.queries} hold; {found}",
-            markup=False,
-        )
+        out.print(_done(status), markup=False)
     else:
         at = f" ({status.step})" if status.step else ""
         if status.state == "blocked":
@@ -118,6 +112,17 @@ def print_status(status: Status) -> None:
         out.print(f"seconds: {steps}", style="dim", markup=False)
     if status.posted:
         out.print(f"KB_PUBLISH_STATUS_URL was {status.posted}", style="dim", markup=False)
+
+
+def _done(status: Status) -> str:
+    """What is live, and of the steps those that were taken: on the way back nothing is read or checked."""
+    told = f"{status.generation}: {status.articles} articles, {status.sections} sections, "
+    read = "read" in status.steps
+    told += f"{status.changed} changed, {status.removed} removed" if read else "as they were live before"
+    told += f"; golden queries: {status.golden.held} of {status.golden.queries} hold"
+    if "check" in status.steps:
+        told += f"; {counted(status.errors, 'error')} and {counted(status.warnings, 'warning')} found"
+    return told
 
 
 @contextmanager

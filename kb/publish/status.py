@@ -80,6 +80,7 @@ class Status(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     """Those that block; after a publish, all that was found (the first hundred)."""
     errors: int = 0
+    """As `warnings` 0, too, where nothing was checked: `steps` tells."""
     warnings: int = 0
     articles: int = 0
     sections: int = 0

@@ -260,6 +260,22 @@ def test_the_command_tells_and_its_exit_status_says_it(repository, var):
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
 
 
+def test_the_command_tells_of_a_way_back_only_what_was_done(repository, var):
+    repository.commit({"en/parrots.md": "# Parrots\n\nA [dead link](nowhere.md).\n"})
+    asked = ("publish", "--from", str(repository.folder), "--var", str(var))
+    first = kb(*asked).stdout.splitlines()[1]
+    assert "4 articles, 4 sections, 4 changed, 0 removed; " in first
+    assert first.endswith("; 1 error and 2 warnings found")
+    older = repository.git("rev-parse", "main")
+    repository.commit({"en/parrots.md": None})
+    assert "3 articles, 3 sections, 0 changed, 1 removed; " in kb(*asked).stdout
+    for _ in range(2):  # as it is live already the second time
+        back = kb(*asked, "--ref", older).stdout.splitlines()[1]
+        assert back == f"{live(var).name}: 4 articles, 4 sections, as they were live before; " + (
+            "golden queries: 0 of 0 hold"
+        )
+
+
 def test_a_record_of_every_publish_is_kept(repository, var, publishing):
     publishing()
     repository.commit({"en/x.md": "# X\n\nx\n"})
