@@ -31,7 +31,8 @@ _FORMATS: dict[str, Callable[[Sequence[Finding], str], str]] = {
 }
 """Of findings and the tree's path in its checkout."""
 SITE = "site"
-"""Concerns every file, whichever are asked about."""
+_OF_ALL = frozenset({SITE, translations.CUT_OFF})
+"""Concern every file, whichever are asked about."""
 
 
 @click.command("check")
@@ -51,7 +52,7 @@ def check_command(
         findings = tuple(
             f
             for f in findings
-            if f.code == SITE or any((root / f.path).resolve().is_relative_to(w) for w in wanted)
+            if f.code in _OF_ALL or any((root / f.path).resolve().is_relative_to(w) for w in wanted)
         )
     click.echo(_FORMATS[form](findings, _from_here(root)), nl=False)
     failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}

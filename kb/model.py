@@ -40,8 +40,11 @@ class Kind(StrEnum):
 
 
 class Severity(StrEnum):
+    """The hardest first. A note is about the check, not the articles: it fails nothing."""
+
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 class Section(Struct, frozen=True, kw_only=True):

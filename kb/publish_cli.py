@@ -34,7 +34,7 @@ from kb.publish import bisect as bisecting
 from kb.publish import preview as previews
 from kb.publish import replay, synonyms, translations, wordings, workshop
 from kb.publish import status as statuses
-from kb.publish.git import Mirror, toplevel
+from kb.publish.git import FETCH_ALL, Mirror, toplevel
 from kb.publish.orders import order_of
 from kb.publish.publish import publish
 from kb.publish.status import Status
@@ -164,6 +164,9 @@ def translations_command(articles: Path | None, locale: str | None, with_diff: b
         if with_diff and gap.diff:
             click.echo(gap.diff)
     counts = Counter((gap.locale, gap.state) for gap in found)
+    if any(gap.state == "unknown" for gap in found):
+        told = f"unknown whether it is behind: the history of this clone is cut off ({FETCH_ALL})"
+        err.print(told, style="yellow", markup=False)
     summary = ", ".join(f"{locale}: {count} {state}" for (locale, state), count in sorted(counts.items()))
     out.print(summary or "every article is translated and up to date", style="bold", markup=False)
 

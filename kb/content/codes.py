@@ -38,6 +38,7 @@ CODES = {
     "duplicate-title": "Two articles with one title.",
     "near-duplicate": "Two articles that say nearly the same.",
     "stale-translation": "A translation that has not followed its source.",
+    "cut-off-history": "A cut-off history: whether translations follow their sources cannot be told.",
     "orphan-translation": "A translation without a source in the default locale.",
     # words
     "same-question": "A question that two articles ask.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -24,17 +25,18 @@ def blocks(finding: Finding) -> bool:
 
 
 def to_text(findings: Sequence[Finding]) -> str:
-    """One line each, then the counts."""
-    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    """One line each, then the counts; of notes where there are any."""
+    counts = counts_of(findings)
+    told = [each for each in Severity if counts[each] or each is not Severity.NOTE]
     lines = [str(finding) for finding in findings]
-    lines.append(f"{counted(errors, 'error')}, {counted(len(findings) - errors, 'warning')}")
+    lines.append(", ".join(counted(counts[each], each.value) for each in told))
     return "\n".join(lines) + "\n"
 
 
 def to_json(findings: Sequence[Finding]) -> str:
     """The findings and how many of each severity, for programs."""
-    errors = sum(finding.severity is Severity.ERROR for finding in findings)
-    body = {"errors": errors, "warnings": len(findings) - errors, "findings": list(findings)}
+    counts = {f"{severity}s": number for severity, number in counts_of(findings).items()}
+    body = {**counts, "findings": list(findings)}
     return msgspec.json.format(msgspec.json.encode(body)).decode() + "\n"
 
 
@@ -59,6 +61,12 @@ def to_sarif(findings: Sequence[Finding], version: str, prefix: str = "") -> str
     return msgspec.json.format(msgspec.json.encode(body)).decode() + "\n"
 
 
+def counts_of(findings: Sequence[Finding]) -> dict[Severity, int]:
+    """How many there are of each severity, none left out."""
+    found = Counter(finding.severity for finding in findings)
+    return {severity: found[severity] for severity in Severity}
+
+
 def counted(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
@@ -75,7 +83,8 @@ def _github(finding: Finding, prefix: str) -> str:
     fields = {"file": _file(finding, prefix), "line": finding.line, "col": finding.column}
     given = ",".join(f"{name}={_escape(str(value), True)}" for name, value in fields.items() if value)
     title = _escape(finding.code, True)
-    return f"{finding.severity.value} {given},title={title}::{_escape(_message(finding), False)}"
+    command = "notice" if finding.severity is Severity.NOTE else finding.severity.value
+    return f"{command} {given},title={title}::{_escape(_message(finding), False)}"
 
 
 def _escape(text: str, in_property: bool) -> str:

@@ -21,6 +21,8 @@ from kb.errors import BadParameter, GitFailed, RefNotFound
 LOCAL_SECONDS = 120.0
 """For what only reads the mirror; the log of 3,000 commits takes 0.4."""
 REMOTE = "source"
+FETCH_ALL = "fetch all of it (GitHub: fetch-depth: 0, GitLab: GIT_DEPTH: 0)"
+"""What to do about a shallow clone, which runners of CI make unless they are told."""
 PUBLISHED = "refs/kb/published/"
 """Commits that were live keep a ref, so that a force-push upstream does not take the way back away."""
 
@@ -149,15 +151,17 @@ class Mirror:
                 return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
         told = f"{ref or 'HEAD'}: the repository has no such branch, tag or commit"
         if self._shallow():
-            told += (
-                "; its history is cut off, so fetch all of it (GitHub: fetch-depth: 0, GitLab: GIT_DEPTH: 0)"
-            )
+            told += f"; its history is cut off, so {FETCH_ALL}"
         raise RefNotFound(told)
 
     def _shallow(self) -> bool:
         with suppress(GitFailed):
             return self.text("rev-parse", "--is-shallow-repository") == "true"
         return False
+
+    def cut_off(self, commit: str) -> frozenset[str]:
+        """In a shallow clone the commits, up to this one, whose parents were not fetched; else none."""
+        return frozenset(self.commits("--max-parents=0", commit)) if self._shallow() else frozenset()
 
     def head(self) -> str:
         """The commit of HEAD; empty in a repository without one."""

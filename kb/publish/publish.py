@@ -29,7 +29,7 @@ from msgspec.structs import replace
 
 from kb import indexer
 from kb.content.check import check
-from kb.content.findings import blocks
+from kb.content.findings import blocks, counts_of
 from kb.content.tree import Known, read_tree
 from kb.errors import IndexDamaged, IndexLocked, IndexMismatch, IndexMissing, KbError
 from kb.index import kept
@@ -286,9 +286,9 @@ def _report(run: _Run, tree: Tree, told: tuple[Finding, ...], below: str) -> Non
         if run.order.source.url:
             behind = translations.behind(tree, reading.mirror_of(run.var), tree.commit, below)
         found = (*check(tree, behind=behind), *told)
-    errors = sum(finding.severity is Severity.ERROR for finding in found)
-    first = sorted(found, key=lambda finding: finding.severity is not Severity.ERROR)[:MOST_FINDINGS]
-    run.update(findings=tuple(first), errors=errors, warnings=len(found) - errors)
+    counts, hardest = counts_of(found), list(Severity)
+    first = sorted(found, key=lambda finding: hardest.index(finding.severity))[:MOST_FINDINGS]
+    run.update(findings=tuple(first), errors=counts[Severity.ERROR], warnings=counts[Severity.WARNING])
 
 
 def _tidy(run: _Run) -> None:

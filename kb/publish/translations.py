@@ -11,11 +11,24 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kb.content.check import STALE_AFTER
+from kb.content.findings import counted
+from kb.content.paths import SITE_FILE
 from kb.model import Article, Finding, Severity, Status, Tree
-from kb.publish.git import Mirror
+from kb.publish.git import FETCH_ALL, Mirror
 
 DIFF_LINES = 200
-State = Literal["missing", "behind", "orphaned"]
+State = Literal["missing", "behind", "unknown", "orphaned"]
+"""`unknown`: in a shallow clone, whether it is behind."""
+CUT_OFF = "cut-off-history"
+
+
+class _History(Struct, frozen=True):
+    """What a repository tells up to a commit; nothing where there is none."""
+
+    changed: Mapping[str, list[tuple[int, str]]] = {}
+    """(place in the log, commit) of every change of each path, the latest first."""
+    cut_off: frozenset[str] = frozenset()
+    """Commits that stand for all that was not fetched: any file may have been changed before or in them."""
 
 
 class Gap(Struct, frozen=True, kw_only=True):
@@ -36,14 +49,23 @@ class Gap(Struct, frozen=True, kw_only=True):
 
 
 def behind(tree: Tree, mirror: Mirror, commit: str, below: str) -> list[Finding]:
-    """Translations that their sources left behind, as `kb check` tells of them."""
-    return [
+    """Translations that their sources left behind, as `kb check` tells them, and of how many nobody can."""
+    found = gaps(tree, mirror, commit, below, diffs=False)
+    told = [
         Finding(code="stale-translation", severity=Severity.WARNING, path=gap.path,
                 message=f"{gap.source} has changed since, in {gap.commits or 1} "
                         f"commit{'s' if gap.commits > 1 else ''}",
                 mend="bring the translation up to date; `kb translations --diff` shows what changed")
-        for gap in gaps(tree, mirror, commit, below, diffs=False) if gap.state == "behind"
+        for gap in found if gap.state == "behind"
     ]  # fmt: skip
+    unknown = sum(gap.state == "unknown" for gap in found)
+    return [*told, _cut_off(unknown)] if unknown else told
+
+
+def _cut_off(unknown: int) -> Finding:
+    told = f"whether {counted(unknown, 'translation')} followed the source cannot be told"
+    return Finding(code=CUT_OFF, severity=Severity.NOTE, path=SITE_FILE,
+                   message=f"the history of this clone is cut off: {told}", mend=FETCH_ALL)  # fmt: skip
 
 
 def gaps(
@@ -55,7 +77,7 @@ def gaps(
         if article.status is not Status.ARCHIVED:
             by_locale[article.locale][article.id] = article
     default = tree.site.default_locale
-    changed = _changes(mirror, commit, below) if mirror else {}
+    history = _history(mirror, commit, below) if mirror else _History()
     found: list[Gap] = []
     for locale in tree.site.locales:
         if locale != default:
@@ -63,8 +85,9 @@ def gaps(
             found += _orphaned(by_locale[default], by_locale[locale], locale)
             for key, translation in by_locale[locale].items():
                 source = by_locale[default].get(key)
-                history = mirror if diffs else None
-                gap = source and _behind(source, translation, changed, history, commit, below)
+                gap = source and _behind(
+                    source, translation, history, mirror if diffs else None, commit, below
+                )
                 found += [gap] if gap else []
     return sorted(found, key=lambda gap: (gap.locale, gap.state, gap.path))
 
@@ -87,16 +110,16 @@ def _orphaned(sources: Mapping[str, Article], have: Mapping[str, Article], local
 
 
 def _behind(
-    source: Article, translation: Article, changed: Mapping[str, list[tuple[int, str]]],
-    mirror: Mirror | None, commit: str, below: str,
-) -> Gap | None:  # fmt: skip
+    source: Article, translation: Article, history: _History, mirror: Mirror | None, commit: str, below: str
+) -> Gap | None:
     gap = Gap(locale=translation.locale, state="behind", path=translation.path, source=source.path)
+    changed = history.changed
     if source.path not in changed or translation.path not in changed:
         return gap if source.updated - translation.updated > STALE_AFTER else None
     last, since = changed[translation.path][0]
     newer = [each for place, each in changed[source.path] if place < last]
     if not newer:
-        return None
+        return replace(gap, state="unknown") if since in history.cut_off else None
     path = f"{below}/{source.path}" if below else source.path
     diff = mirror.git("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--end-of-options",
                       since, commit, "--", path) if mirror else b""  # fmt: skip
@@ -104,8 +127,7 @@ def _behind(
     return replace(gap, commits=len(newer), since=since, diff="\n".join(lines))
 
 
-def _changes(mirror: Mirror, commit: str, below: str) -> dict[str, list[tuple[int, str]]]:
-    """(place in the log, commit) of every change of each path, the latest first."""
+def _history(mirror: Mirror, commit: str, below: str) -> _History:
     told = mirror.git("log", "--format=%x01%H", "--name-only", "--no-renames", "-z", "--end-of-options",
                       commit, "--", *([below] if below else []))  # fmt: skip
     prefix, place, current = f"{below}/" if below else "", -1, ""
@@ -118,4 +140,4 @@ def _changes(mirror: Mirror, commit: str, below: str) -> dict[str, list[tuple[in
             current = name.decode()
         if token:
             found[os.fsdecode(token).removeprefix(prefix)].append((place, current))
-    return found
+    return _History(found, mirror.cut_off(commit))

@@ -17,6 +17,7 @@ FINDINGS = (
     ),
     Finding(code="empty", severity=Severity.WARNING, path="ja/c.md", message="the file is empty"),
 )
+NOTE = Finding(code="cut-off-history", severity=Severity.NOTE, path="kb.yml", message="cut off")
 
 
 def test_text_has_a_line_each_and_the_counts() -> None:
@@ -50,6 +51,17 @@ def test_sarif_names_rules_levels_and_places() -> None:
         "region": {"startLine": 3, "startColumn": 7},
     }
     assert "region" not in second["locations"][0]["physicalLocation"]
+
+
+def test_a_note_is_counted_as_what_it_is_and_is_one_to_github_and_code_scanners() -> None:
+    assert to_text([NOTE]).splitlines() == [
+        "kb.yml: note: cut off [cut-off-history]",
+        "0 errors, 0 warnings, 1 note",
+    ]
+    body = json.loads(to_json([*FINDINGS, NOTE]))
+    assert (body["errors"], body["warnings"], body["notes"]) == (1, 1, 1)
+    assert to_github([NOTE]) == "::notice file=kb.yml,title=cut-off-history::cut off\n"
+    assert json.loads(to_sarif([NOTE], "1.0"))["runs"][0]["results"][0]["level"] == "note"
 
 
 def test_only_errors_of_unusable_files_block_a_publication() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from falcon.testing import TestClient
 
 from kb.api import create_app
@@ -26,7 +29,7 @@ from kb.publish.source import source_of
 from kb.settings import Settings
 from kb.web.parts import Parts
 
-from .conftest import found, live
+from .conftest import KB, found, live
 
 LONG = "Words that stay so that git sees that it is the same file.\n" * 8
 
@@ -54,6 +57,63 @@ def test_translations_tell_what_is_missing_behind_and_orphaned(repository):
     repository.commit({"ja/returns/refund.md": "# 返金について\n\n返金は九日以内に済みます。\n"})
     again = translations.gaps(read_tree(root), Mirror(root), repository.git("rev-parse", "HEAD"))
     assert "behind" not in [each.state for each in again]
+
+
+@pytest.fixture
+def clone(repository, tmp_path):
+    """A clone of what was pushed, as deep as a runner of CI fetches it."""
+
+    def make(depth: int) -> Path:
+        folder = tmp_path / f"deep-{depth}"
+        repository.git("clone", "--quiet", "--depth", str(depth), f"file://{repository.folder}", str(folder))
+        return folder
+
+    return make
+
+
+def checked(root: Path, *arguments: str) -> Result:
+    asked = ["check", "--articles", str(root), *arguments]
+    return CliRunner().invoke(cli, asked, env={"KB_CHECK_CACHE": "none"})
+
+
+def test_a_check_that_cannot_see_the_history_says_so_once_and_fails_nothing(repository, clone):
+    repository.commit({"kb.yml": KB + "check: {orphan: off}\n", "en/agents/a.md": "# A\n\na\n"})
+    repository.commit({"en/orders/cancel.md": None})
+    repository.commit({"en/returns/refund.md": "# When you get your refund\n\nWithin seven days.\n"})
+    root = clone(1)
+    said = (
+        "the history of this clone is cut off: whether 1 translation followed the source cannot be told",
+        "(fetch all of it (GitHub: fetch-depth: 0, GitLab: GIT_DEPTH: 0))",
+    )
+    done = checked(root, "--strict")
+    assert (done.exit_code, done.stdout.splitlines()) == (
+        0, [f"kb.yml: note: {said[0]} [cut-off-history] {said[1]}", "0 errors, 0 warnings, 1 note"]
+    )  # fmt: skip
+    about_one_file = checked(root, "--format", "github", str(root / "ja/returns/refund.md"))
+    told = f"::notice title=cut-off-history::{said[0]} {said[1]}\n"
+    assert (about_one_file.exit_code, re.sub(r"file=[^,]*,", "", about_one_file.stdout)) == (0, told)
+    assert json.loads(checked(root, "--format", "json").stdout)["notes"] == 1
+
+
+def test_what_a_cut_off_history_still_tells_is_told_without_a_note(repository, clone):
+    repository.commit({"en/returns/refund.md": "# When you get your refund\n\nWithin seven days.\n"})
+    for depth, told in ((1, ["cut-off-history"]), (2, ["stale-translation"]), (9, ["stale-translation"])):
+        found = json.loads(checked(clone(depth), "--format", "json").stdout)["findings"]
+        assert [each["code"] for each in found if each["code"] in (*told, "cut-off-history")] == told
+    repository.commit({"ja/returns/refund.md": "# 返金について\n\n返金は七日以内に済みます。\n"})
+    assert "cut-off-history" not in checked(clone(3)).stdout
+
+
+def test_a_tree_without_translations_misses_nothing_in_a_cut_off_history(repository, clone):
+    repository.commit({"ja/returns/refund.md": None})
+    assert "cut-off-history" not in checked(clone(1)).stdout
+
+
+def test_translations_that_a_cut_off_history_tells_nothing_about_are_not_called_up_to_date(repository, clone):
+    repository.commit({"en/orders/cancel.md": None})
+    done = CliRunner().invoke(cli, ["translations", "--articles", str(clone(1))])
+    assert done.stdout.splitlines() == ["ja unknown  ja/returns/refund.md", "ja: 1 unknown"]
+    assert "fetch-depth: 0" in done.stderr
 
 
 def test_bisect_finds_the_commit_with_few_looks_and_follows_a_rename(repository, order, var):

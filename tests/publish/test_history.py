@@ -334,6 +334,7 @@ def test_a_shallow_clone_can_be_published(repository, tmp_path, var, publishing)
     )
     status = publishing(str(shallow))
     assert (status.state, status.articles) == ("live", 8)
+    assert "cut-off-history" in [finding.code for finding in status.findings]
     older = publishing(str(shallow), ref=repository.git("rev-parse", "main~4"))
     assert older.state == "failed"
     assert "its history is cut off" in older.error
