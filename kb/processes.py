@@ -117,17 +117,18 @@ def _told(hears: Any, make: Callable[[Sequence[Given]], list[Made]], items: Sequ
 
 @contextmanager
 def pool(processes: int) -> Iterator[Helpers | None]:
-    """A pool of `processes`; None when one is enough."""
+    """A pool of `processes`; None when one is enough. What is not begun when the block ends is never done."""
     if processes < 2:
         yield None
         return
     # what is imported here is in a fork at once; but it would inherit locks of threads that it has not
     context = get_context("fork" if threading.active_count() == 1 else "forkserver")
     counter = context.Value("q", 0)
-    with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_begin, initargs=(counter,)
-    ) as executor:
+    executor = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(counter,))
+    try:
         yield Helpers(executor, counter)
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 @contextmanager

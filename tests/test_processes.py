@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,25 @@ def test_an_error_of_either_half_is_raised() -> None:
     for wrong in (0, 3):
         with pytest.raises(ZeroDivisionError):
             by_two(lambda numbers, wrong=wrong: [1 // (number - wrong) for number in numbers], range(4))
+
+
+def test_work_that_nobody_waits_for_any_more_is_not_begun(tmp_path: Path) -> None:
+    began = tmp_path / "began"
+    alone(
+        "import time\n"
+        "from pathlib import Path\n"
+        "from kb.processes import pool\n"
+        f"def work(number): Path({str(began)!r}, str(number)).touch(); time.sleep(0.05)\n"
+        f"Path({str(began)!r}).mkdir()\n"
+        "try:\n"
+        "    with pool(2) as helpers:\n"
+        "        made = helpers.map(work, range(200), chunksize=1)\n"
+        "        next(made)\n"
+        "        1 / 0\n"
+        "except ZeroDivisionError:\n"
+        "    pass\n"
+    )
+    assert 0 < len(list(began.iterdir())) < 100
 
 
 def test_beside_threads_one_works_alone() -> None:

@@ -49,7 +49,8 @@ def write_locale(cut: tuple[Work, Sequence[bytes]]) -> Iterator[None]:
 def fill(work: Work, articles: Iterator[Vectors]) -> Iterator[None]:
     """Write the fresh articles, those of each audience into its own index, and compile; yields after each.
 
-    Whoosh takes as long as everything else, so a thread writes what is there already.
+    Whoosh takes as long as everything else, so a thread writes what is there already; when it cannot, no
+    further article is cut.
     """
     went = {audience: _found(work, audience) for audience in Audience}
     came: dict[Audience, list[Vectors]] = {audience: [] for audience in Audience}
@@ -60,6 +61,8 @@ def fill(work: Work, articles: Iterator[Vectors]) -> Iterator[None]:
             for article, vectors in zip(work.fresh, articles, strict=True):
                 came[article.audience].append(vectors)
                 given[article.audience].put(vectors)
+                for ended in filter(Future.done, stored.values()):
+                    ended.result()  # before the last article by an error alone: a full disk, say
                 yield
         finally:
             for queue in given.values():

@@ -58,6 +58,20 @@ def test_when_the_disk_is_full_at_any_step_the_live_index_stays(tmp_path: Path, 
     assert index(root, var).changed == 2
 
 
+def test_no_further_article_is_cut_when_what_is_there_cannot_be_written(tmp_path: Path) -> None:
+    root, var = write(tmp_path / "articles", SHOP), tmp_path / "var"
+    index(root, var)
+    before = state(var)
+    told: list[tuple[int, int]] = []
+    write(root, {f"en/a{n}.md": f"# Parrot {n}\n\n{'It speaks. ' * 50}\n" for n in range(600)})
+    with largest_file(1000), pytest.raises(IndexNotWritable, match="File too large"):
+        index(root, var, progress=lambda step, done, total: told.append((done, total)))
+    last, total = told[-1]
+    assert total == 600
+    assert last < total / 2
+    assert state(var) == before
+
+
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux's prlimit")
 def test_a_full_disk_found_by_a_helping_process_is_told_as_well(tmp_path: Path) -> None:
     limited: set[int] = set()
