@@ -21,7 +21,7 @@ from kb.content.yamltext import Mark
 from kb.errors import ContentError
 from kb.model import Article, Audience, Finding, Kind, Severity, Status
 
-PARSER_VERSION = 2
+PARSER_VERSION = 3
 """To be raised with every change of what is read out of a file, so that kept articles are read anew."""
 
 

@@ -126,7 +126,7 @@ class PageReader:
             if tag not in _VOID:
                 self._open.append((tag, f"</{tag}>", silent))
         if tag == "br":
-            self._buffer.append(" " if self._cell else "\v")
+            self._say(" " if self._cell else "\v")
         self._pre += tag == "pre"
         if tag in ("td", "th"):
             self._cell += 1
@@ -209,7 +209,7 @@ class PageReader:
         heading, self._heading = self._heading, None
         if heading is None:
             return
-        text = flow("".join(heading.text).replace("\v", " "))
+        text = flow("".join(heading.text).replace("\v", "\n"))
         if heading.level == 1 and not self._seen_h1:
             self._seen_h1 = True
             if self._is_title(text):

@@ -105,6 +105,17 @@ def test_a_line_break_within_japanese_is_none_in_the_sentence() -> None:
     assert lead("返金は\n三日以内に\nPayPay で\n") == "返金は三日以内に PayPay で"
 
 
+def test_a_break_within_a_heading_parts_its_words_but_not_a_japanese_sentence() -> None:
+    found = page("# When<br>refunds come\n\n## How<br/>long\n\n## 返金の<br>期限\n")
+    assert found.title_from_h1 == "When refunds come"
+    assert [(each.anchor, each.title) for each in found.sections[1:]] == [
+        ("how-long", "How long"),
+        ("返金の期限", "返金の期限"),
+    ]
+    assert 'id="how-long">How<br>long</h2>' in found.html
+    assert page("A break<br>in text\n\n- and<br>a list\n").sections[0].text == "A break\nin text\nand\na list"
+
+
 def test_marks_of_footnotes_are_left_out_and_the_notes_kept() -> None:
     assert lead("Text[^1] goes on.\n\n[^1]: The note.\n") == "Text goes on.\nThe note."
 
