@@ -2,10 +2,8 @@
 
 A step takes facts in the order of their arrival (`seq`), finds out whose intents they may change, and makes
 all rows of those sessions again with the pure functions of `joining`, `outcomes` and `triage`. So the order
-of arrival does not matter, and a rebuild is the same steps over all facts, which a test compares.
-
-Joined across sessions: a ticket may name a search of another session (cookies rotate at night), and a search
-may arrive after the ticket that names it.
+of arrival does not matter, and a rebuild is the same steps over all facts, which a test compares. `touched`
+reads the facts, here their rows are written.
 """
 
 from __future__ import annotations
@@ -15,23 +13,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from msgspec import Struct
 from sqlalchemy import Connection
 
-from kb.deflection import days, derived
+from kb.deflection import days, derived, touched
 from kb.deflection.derived import TABLES, Row
-from kb.deflection.facts import (
-    AnyFact,
-    Reader,
-    SearchRan,
-    SuggestionsShown,
-    TicketArticleLinked,
-    TicketFiled,
-    decode,
-)
+from kb.deflection.facts import AnyFact, Reader, SuggestionsShown, TicketArticleLinked, TicketFiled
 from kb.deflection.joining import by_ticket, intents_of
-from kb.deflection.store import EventStore, among, insertion, named
+from kb.deflection.store import EventStore, among, insertion
 from kb.deflection.tables import facts, marks
+from kb.deflection.touched import Dirty
 from kb.deflection.triage import Existed
 
 VERSION = 3
@@ -41,20 +31,8 @@ STEP = 5000
 _LOCK = 0x6B622D72
 """PostgreSQL's advisory lock: one process brings the tables up to date, the others wait for it."""
 
-_TICKETS = ("TicketFiled", "TicketSolved", "TicketArticleLinked")
-_SEARCHES = ("SearchRan", "SuggestionsShown")
-
 Progress = Callable[[int, int], None]
 """(facts done, facts in all)"""
-
-
-class Dirty(Struct, frozen=True):
-    """What a step makes again."""
-
-    sessions: frozenset[str]
-    lone: frozenset[str]
-    """Searches and single facts without a session."""
-    tickets: frozenset[str]
 
 
 def update(store: EventStore, existed: Existed, progress: Progress | None = None, most: int = 0) -> int:
@@ -69,7 +47,7 @@ def update(store: EventStore, existed: Existed, progress: Progress | None = None
             if done >= last:
                 return taken
             upto = _step_end(connection, done, last)
-            dirty = _dirty(connection, done, upto)
+            dirty = touched.by_arrival(connection, done, upto)
             days.renew(connection, _days_of(connection, dirty) | _make(connection, dirty, existed))
             _set_mark(connection, store, "report_seq", upto)
             _set_mark(connection, store, "report_version", VERSION)
@@ -103,7 +81,7 @@ def forget(store: EventStore, existed: Existed, *, session: str = "", ticket: st
     with store.writing() as connection:
         if store.dialect == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        dirty = _named_by(connection, facts.c[kind], name)
+        dirty = touched.by_name(connection, facts.c[kind], name)
         changed = _days_of(connection, dirty)
         deleted = store.erase(connection, kind, name)
         if _mark(connection, "report_seq"):
@@ -170,73 +148,6 @@ def _step_end(connection: Connection, done: int, last: int) -> int:
     return last if end is None else int(end)
 
 
-# ---------------------------------------------------------------- whose rows change
-
-
-_HEADS = tuple(
-    facts.c[name] for name in ("id", "type", "reader", "session", "search_id", "suggestion_id", "ticket")
-)
-
-
-def _dirty(connection: Connection, done: int, upto: int) -> Dirty:
-    """Of the facts that arrived between two places."""
-    query = sa.select(*_HEADS).where(facts.c.seq > done, facts.c.seq <= upto)
-    return _touched(connection, connection.execute(query).all())
-
-
-def _named_by(connection: Connection, column: sa.Column[Any], name: str) -> Dirty:
-    """Of the facts that name a session or ticket."""
-    query = sa.select(*_HEADS).where(column == name, named(column))
-    return _touched(connection, connection.execute(query).all())
-
-
-def _touched(connection: Connection, rows: Iterable[Any]) -> Dirty:
-    sessions, lone, searches, tickets = set[str](), set[str](), set[str](), set[str]()
-    for row in rows:
-        if row.reader != "customer" and row.type not in _TICKETS:
-            continue
-        named = row.search_id or row.suggestion_id
-        if row.type in _TICKETS:
-            tickets.add(row.ticket)
-        elif row.session:
-            sessions.add(row.session)
-        else:
-            lone.add(named or row.id)
-        if row.type in _SEARCHES:
-            searches.add(named)
-    filed = list(_bodies(connection, facts.c.ticket, tickets, ("TicketFiled",)))
-    filed += _naming(connection, searches, ("TicketFiled",))
-    sessions |= {fact.session for fact in filed}
-    for fact in _naming(connection, _named(filed), _SEARCHES):
-        if fact.session:
-            sessions.add(fact.session)
-        else:
-            lone |= _named([fact])
-    return Dirty(frozenset(sessions - {""}), frozenset(lone), frozenset(tickets))
-
-
-def _named(those: Iterable[AnyFact]) -> set[str]:
-    """Ids of searches and suggestions that facts are or name."""
-    names = {getattr(fact, name, "") for fact in those for name in ("search_id", "suggestion_id")}
-    return names - {""}
-
-
-def _naming(connection: Connection, names: Collection[str], types: Collection[str]) -> list[AnyFact]:
-    found = list(_bodies(connection, facts.c.search_id, names, types))
-    return found + list(_bodies(connection, facts.c.suggestion_id, names, types))
-
-
-def _bodies(
-    connection: Connection, column: Any, names: Collection[str], types: Collection[str] = ()
-) -> Iterator[AnyFact]:
-    """Facts with one of these names in a column."""
-    query = sa.select(facts.c.body).where(among(connection, column, names), named(column))
-    if types:
-        # of the expression there is no index: by that of types, SQLite would read most facts of the year
-        query = query.where(facts.c.type.concat("").in_(types))
-    return map(decode, connection.scalars(query)) if names else iter(())
-
-
 # ---------------------------------------------------------------- making rows
 
 
@@ -251,7 +162,7 @@ def _days_of(connection: Connection, dirty: Dirty) -> set[int]:
 
 def _make(connection: Connection, dirty: Dirty, existed: Existed) -> set[int]:
     """Make rows again; returns the days on which their intents began."""
-    loaded = _load(connection, dirty)
+    loaded = touched.load(connection, dirty)
     lone = {f"~{name}" for name in dirty.lone}
     made = [
         intent
@@ -260,7 +171,7 @@ def _make(connection: Connection, dirty: Dirty, existed: Existed) -> set[int]:
     ]
     failed = {filed.ticket for intent in made for filed in intent.tickets}
     links: defaultdict[str, list[TicketArticleLinked]] = defaultdict(list)
-    for fact in _bodies(connection, facts.c.ticket, failed, ("TicketArticleLinked",)):
+    for fact in touched.bodies(connection, facts.c.ticket, failed, ("TicketArticleLinked",)):
         assert isinstance(fact, TicketArticleLinked)
         links[fact.ticket].append(fact)
     _delete(connection, dirty, lone)
@@ -271,19 +182,6 @@ def _make(connection: Connection, dirty: Dirty, existed: Existed) -> set[int]:
     _insert(connection, derived.exposures, _exposures(loaded, dirty.sessions))
     _insert(connection, derived.tickets, _tickets(connection, dirty.tickets))
     return {days.day_of(intent.started) for intent in made}
-
-
-def _load(connection: Connection, dirty: Dirty) -> list[AnyFact]:
-    """All facts of the sessions, all that tells of their tickets, and the searches that tickets name."""
-    loaded = list(_bodies(connection, facts.c.session, dirty.sessions))
-    for column in (facts.c.search_id, facts.c.suggestion_id, facts.c.id):
-        loaded += [fact for fact in _bodies(connection, column, dirty.lone) if not fact.session]
-    searches = _named(fact for fact in loaded if isinstance(fact, SearchRan | SuggestionsShown))
-    loaded += _naming(connection, searches, ("TicketFiled",))
-    filed = {fact.ticket for fact in loaded if isinstance(fact, TicketFiled)}
-    loaded += _bodies(connection, facts.c.ticket, filed, ("TicketFiled",))
-    named = _named(fact for fact in loaded if isinstance(fact, TicketFiled))
-    return loaded + _naming(connection, named, _SEARCHES)
 
 
 def _delete(connection: Connection, dirty: Dirty, lone: Collection[str]) -> None:
@@ -323,6 +221,6 @@ def _exposures(loaded: Iterable[AnyFact], sessions: Collection[str]) -> Iterator
 
 
 def _tickets(connection: Connection, names: Collection[str]) -> Iterator[Row]:
-    told = _bodies(connection, facts.c.ticket, names, ("TicketFiled",))
+    told = touched.bodies(connection, facts.c.ticket, names, ("TicketFiled",))
     customers = [f for f in told if isinstance(f, TicketFiled) and f.reader is Reader.CUSTOMER]
     return map(derived.ticket_row, by_ticket(customers).values())
