@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -26,18 +27,17 @@ def count_calls(root: Path, var: Path, at: int | str, said: Connection) -> None:
 
     At the end sends how many there were.
     """
-    calls = 0
+    number = count(1)  # threads write, too: no two of them may count the same, or pass over `at`
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal calls
         if event in CALLS and str(arguments[0]).startswith(str(var)):
-            calls += 1
-            if at in (calls, Path(str(arguments[0])).name):
+            call = next(number)
+            if at == Path(str(arguments[0])).name or at == call:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
     index(root, var)
-    said.send(calls)
+    said.send(next(number) - 1)
 
 
 def search_until_told(var: Path, told: Connection) -> None:
