@@ -1,18 +1,19 @@
 """One walk over a page's clean HTML: out come the final HTML, the sections, the links and the files.
 
 Input is what `rawhtml.clean` leaves, so it is well-formed and holds only known elements; here links are
-resolved, headings get their anchors, images from elsewhere become links, and the text is collected.
+resolved, headings get their anchors, images from elsewhere become links; `pagetext` collects the text.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape, unescape
 from urllib.parse import unquote
 
+from kb.content.pagetext import PageText, flow
 from kb.content.paths import Layout, Target, resolve
-from kb.content.slugs import WIDE, Anchors, slug
+from kb.content.slugs import Anchors, slug
 from kb.model import Section
 
 _ATTRIBUTES = r'((?: [^ =">]+="[^"]*")*)'
@@ -23,10 +24,6 @@ _TOKEN = re.compile(
 
 To HTML what stands in a frame is text, whatever it looks like, so nh3 has not cleaned it."""
 _ATTRIBUTE = re.compile(r' ([^ =">]+)="([^"]*)"')
-_BLOCKS = frozenset(
-    """blockquote caption dd details div dl dt figcaption figure hr li ol p pre section summary table tbody
-    tfoot thead tr ul""".split()  # noqa: SIM905
-)
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _VOID = frozenset({"br", "hr", "img", "col"})
 _SILENT = frozenset({"rt", "rp", "video"})
@@ -44,20 +41,16 @@ _KEPT = frozenset(
 _HOLLOW = re.compile(r"<a></a>|<p>\s*(?:<a></a>\s*)*</p>\n?")
 """Left by anchors whose id a heading has taken."""
 _NUMBER = re.compile(r"\d{1,4}%?")
-_SPACE = re.compile(r"[^\S\n]+")
-_CELL = "\x1f"
-"""Stands between cells while a row is collected; nh3 lets no such character through."""
 
 
 @dataclass(slots=True)
 class Heading:
-    """A heading being read: where its HTML starts in the output and what it says."""
+    """A heading being read, and where its HTML starts in the output."""
 
     level: int
     start: int
     line: int
     own_id: str
-    text: list[str] = field(default_factory=list)
 
 
 class PageReader:
@@ -77,10 +70,7 @@ class PageReader:
         self._seen_h1 = False
         self._heading: Heading | None = None
         self._current = Section(anchor="", title="", level=1, text="", line=0)
-        self._lines: list[str] = []
-        self._buffer: list[str] = []
-        self._silent = self._pre = self._cell = 0
-        self._row_has_cell = False
+        self._text = PageText()
 
     @property
     def html(self) -> str:
@@ -96,7 +86,7 @@ class PageReader:
         """All of the page, as nh3 writes it: a third of the time of Python's parser, which takes any HTML."""
         for frame, of_frame, ending, tag, attributes, text in _TOKEN.findall(html):
             if text:
-                self._text(unescape(text) if "&" in text else text)
+                self._write(unescape(text) if "&" in text else text)
             elif ending:
                 self._end(ending)
             else:
@@ -110,9 +100,10 @@ class PageReader:
         if tag in _HEADINGS:
             self._start_heading(tag, given)
             return
-        silent = tag in _SILENT or not _SILENT_CLASSES.isdisjoint(given.get("class", "").split())
-        self._silent += silent
-        self._block_edge(tag)
+        silent = tag not in _VOID and (
+            tag in _SILENT or not _SILENT_CLASSES.isdisjoint(given.get("class", "").split())
+        )
+        self._text.start(tag, silent)
         if tag == "img":
             self._image(given)
         elif tag in ("iframe", "video"):
@@ -125,11 +116,6 @@ class PageReader:
             self._write_attributes(tag, given)
             if tag not in _VOID:
                 self._open.append((tag, f"</{tag}>", silent))
-        if tag == "br":
-            self._say(" " if self._cell else "\v")
-        self._pre += tag == "pre"
-        if tag in ("td", "th"):
-            self._cell += 1
 
     def _end(self, tag: str) -> None:
         if tag in _HEADINGS:
@@ -138,64 +124,25 @@ class PageReader:
         if not self._open or self._open[-1][0] != tag:
             return
         _, closing, silent = self._open.pop()
-        if tag in ("td", "th"):
-            self._cell = max(0, self._cell - 1)
-            self._row_has_cell = True
-        else:
-            self._block_edge(tag)
-        self._silent -= silent
-        self._pre -= tag == "pre"
+        self._text.end(tag, silent)
         self._out.append(closing)
 
-    def _text(self, data: str) -> None:
+    def _write(self, text: str) -> None:
         hidden = self._open and self._open[-1][0] == "video"
         if not hidden:
-            self._out.append(escape(data, quote=False))
-        if not self._silent:
-            self._say(data)
-
-    # Text
-
-    def _say(self, text: str) -> None:
-        (self._heading.text if self._heading else self._buffer).append(text)
-
-    def _block_edge(self, tag: str) -> None:
-        """Ends a line of text at the edge of a block; cells of one row share a line."""
-        if tag == "tr":
-            self._flush()
-            self._row_has_cell = False
-        elif tag in ("td", "th"):
-            if self._row_has_cell:
-                self._buffer.append(_CELL)
-                self._row_has_cell = False
-        elif tag in _BLOCKS:
-            if self._cell:
-                self._buffer.append(" ")
-            elif not self._heading:
-                self._flush()
-
-    def _flush(self) -> None:
-        raw = "".join(self._buffer)
-        self._buffer.clear()
-        if self._pre:
-            self._lines.extend(line.rstrip() for line in raw.strip("\n").split("\n") if line.strip())
-        else:
-            self._lines.extend(line for part in raw.split("\v") if (line := _row(part)))
+            self._out.append(escape(text, quote=False))
+        self._text.say(text)
 
     def _end_section(self) -> None:
-        self._flush()
-        head = self._current
+        head, text = self._current, self._text.take()
         self.sections.append(
-            Section(anchor=head.anchor, title=head.title, level=head.level, line=head.line,
-                    text="\n".join(self._lines))
-        )  # fmt: skip
-        self._lines = []
+            Section(anchor=head.anchor, title=head.title, level=head.level, line=head.line, text=text)
+        )
 
     # Headings
 
     def _start_heading(self, tag: str, given: dict[str, str]) -> None:
-        if not self._heading:
-            self._flush()
+        self._text.start_heading()
         line = given.get("data-line", "")
         self._heading = Heading(
             level=int(tag[1]),
@@ -209,7 +156,7 @@ class PageReader:
         heading, self._heading = self._heading, None
         if heading is None:
             return
-        text = flow("".join(heading.text).replace("\v", "\n"))
+        text = self._text.end_heading()
         if heading.level == 1 and not self._seen_h1:
             self._seen_h1 = True
             if self._is_title(text):
@@ -228,7 +175,7 @@ class PageReader:
         """Whether the first H1 is the page's title rather than a chapter below a title given elsewhere."""
         if not self.known_title or text == self.known_title:
             return True
-        nothing_before = not self.sections and not self._current.title and not self._lines
+        nothing_before = not self.sections and not self._current.title and not self._text.lines
         return self.only_h1 and nothing_before
 
     def _take_title(self, heading: Heading, text: str) -> None:
@@ -245,7 +192,7 @@ class PageReader:
         if not self.sections:
             self._current = Section(anchor="", title="", level=1, text="", line=heading.line)
         if self.known_title and text != self.known_title:
-            self._lines.append(text)
+            self._text.lines.append(text)
 
     # Links and files
 
@@ -272,8 +219,8 @@ class PageReader:
 
     def _image(self, given: dict[str, str]) -> None:
         alt = flow(given.get("alt", ""))
-        if alt and not self._silent:
-            self._say(f" {alt} ")
+        if alt:
+            self._text.say(f" {alt} ")
         target = resolve(given.get("src", ""), self.path, self.layout)
         if target.kind == "media":
             self._note(target)
@@ -316,20 +263,3 @@ class PageReader:
     def _write_id(self, name: str) -> None:
         self._ids[len(self._out)] = name
         self._out.append(f' id="{escape(name)}"')
-
-
-def _row(text: str) -> str:
-    """One line of text; cells that say something, parted by bars."""
-    return " | ".join(cell for part in text.split(_CELL) if (cell := flow(part)))
-
-
-def flow(text: str) -> str:
-    """Running text in one line; a line break between Japanese characters is none in the sentence."""
-    flowing = ""
-    for line in text.split("\n"):
-        line = _SPACE.sub(" ", line).strip()
-        if not line:
-            continue
-        glued = not flowing or (WIDE.match(flowing[-1]) and WIDE.match(line))
-        flowing += line if glued else f" {line}"
-    return flowing

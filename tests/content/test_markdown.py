@@ -120,6 +120,11 @@ def test_marks_of_footnotes_are_left_out_and_the_notes_kept() -> None:
     assert lead("Text[^1] goes on.\n\n[^1]: The note.\n") == "Text goes on.\nThe note."
 
 
+@pytest.mark.parametrize("empty", ["<hr class='footnote'>", "<img class='note-label' src='a.png'>"])
+def test_what_has_no_end_silences_nothing_whatever_its_class(empty: str) -> None:
+    assert lead(f"before\n\n{empty}\n\nafter\n") == "before\nafter"
+
+
 def test_raw_html_gives_its_text_but_no_tag_comment_or_script() -> None:
     body = "<table><tr><td>a</td><td><p>b</p></td></tr></table>\n\n<!-- secret -->\n<script>x()</script>\n"
     assert lead(body + "<details><summary>S</summary>\n\nin *it*\n\n</details>\n") == "a | b\nS\nin it"
