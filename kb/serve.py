@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shutil
 import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -62,9 +64,9 @@ def serve(
     configure_log(settings.log_level)
     kernel.choose(settings.kernel)
     secret = _secret(var, settings)
-    with tempfile.TemporaryDirectory(prefix="kb-metrics-") as metrics:
+    with _metrics_folder() as metrics:
         # read by prometheus-client while it is imported
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
         # code, and the dictionary, which is only read: what is here once is in every worker after the fork
         with importing():
             import_module("kb.api")
@@ -80,9 +82,20 @@ def serve(
         made = made or Made()
         bell = open_office(var.absolute(), settings)
         try:
-            _Server(var, settings, locale or "", Path(metrics), listener, say, secret, made, ring, bell).run()
+            _Server(var, settings, locale or "", metrics, listener, say, secret, made, ring, bell).run()
         finally:
             bell.let_go()
+
+
+@contextmanager
+def _metrics_folder() -> Iterator[Path]:
+    """Where all workers count. Each of them leaves this block as well when it ends: the others go on."""
+    folder, own = Path(tempfile.mkdtemp(prefix="kb-metrics-")), os.getpid()
+    try:
+        yield folder
+    finally:
+        if os.getpid() == own:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _publisher(var: Path, settings: Settings) -> Callable[[], bool] | None:
@@ -175,8 +188,10 @@ class _Server(BaseApplication):  # type: ignore[misc]
         from kb.deflection.spool import Bounds, Spool
         from kb.index.live import LiveIndex
         from kb.publish import schedule
+        from kb.web import metrics
         from kb.web.parts import Parts
 
+        metrics.begin(self._metrics)
         settings = self._settings
         store = later(partial(_store, self._var, settings))
         delivery = Delivery(self._var / "spool", store)

@@ -300,7 +300,8 @@ SETTINGS: tuple[Setting, ...] = (
             "Address at which readers reach the service, with a path prefix if there is one; "
             "when empty, links have no prefix and absolute addresses come from the request's Host."),
     Setting("KB_WORKERS", "2", _number(1, 64), "Processes that answer requests; one a core is plenty."),
-    Setting("KB_THREADS", "4", _number(1, 64), "Threads in each of these processes."),
+    Setting("KB_THREADS", "4", _number(1, 64),
+            "Threads in each of these processes, for answers while another one takes long."),
     Setting("KB_KERNEL", "auto", _one_of("auto", "numpy"),
             "Hot loops of the search: `auto` (compiled where kb was installed with a compiler) or `numpy`; "
             "both give the same results."),

@@ -1,4 +1,6 @@
-"""gunicorn's thread worker, as `kb.serve` runs it: connections shared out, refusals in our own form."""
+"""gunicorn's thread worker, as `kb.serve` runs it: connections shared out, quick answers without a thread,
+refusals in our own form.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,9 @@ import mmap
 import re
 import selectors
 import socket
+import threading
 import time
-from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -31,8 +34,8 @@ _SLOTS = 64
 _NOBODY = -1
 LET_SECONDS, LET_TIMES = 0.001, 5
 """How long, and how often, a worker that has more connections leaves a new one to the others."""
-STAY_SECONDS = 0.002
-"""How long a thread waits for the next request of its connection."""
+LONG_SECONDS = 0.005
+"""Of one answer, after which another thread takes over the loop: three times what a search takes."""
 _M_ARENA_MAX = -8  # malloc.h
 
 REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
@@ -132,19 +135,126 @@ class _Gathered(list[bytes]):
     sendall = list.append
 
 
+class Lending:
+    """Whose the loop is: the main thread's, and a stand-in's while an answer of the main thread takes long.
+
+    The main thread says when it begins to answer and when it has; the stand-in looks every few milliseconds
+    whether it is still the same answer, and sleeps where nothing is asked.
+    """
+
+    def __init__(self, seconds: float = LONG_SECONDS) -> None:
+        self.lent = False
+        self.times = 0
+        """How often it was lent."""
+        self.answering = False
+        self._seconds = seconds
+        self._answer = 0
+        """Number of the latest."""
+        self._changing = threading.Lock()
+        self._returned, self._woken = threading.Semaphore(0), threading.Semaphore(0)
+        self._asleep = False
+
+    def begin(self) -> None:
+        """The main thread begins an answer."""
+        self._answer += 1
+        self.answering = True
+        if self._asleep:
+            self._asleep = False
+            self._woken.release()
+
+    def end(self, ask_back: Callable[[], None]) -> None:
+        """It has answered; waits for the loop if that was lent. `ask_back` ends the stand-in's waiting."""
+        with self._changing:
+            self.answering = False
+            lent = self.lent
+        if lent:
+            ask_back()
+            self._returned.acquire()
+
+    def take(self) -> None:
+        """The stand-in waits until one answer takes long; then the loop is its own."""
+        while True:
+            answer = self._answer
+            time.sleep(self._seconds)
+            with self._changing:
+                if self.answering and answer == self._answer:
+                    self.lent, self.times = True, self.times + 1
+                    return
+            if not self.answering and answer == self._answer:
+                self._sleep()
+
+    def _sleep(self) -> None:
+        self._asleep = True
+        if self.answering:  # begun before it could see that nobody looks
+            self._asleep = False
+        else:
+            self._woken.acquire()
+
+    def give_back(self) -> None:
+        """The stand-in will not touch the loop any more."""
+        self.lent = False
+        self._returned.release()
+
+
+class _Answer:
+    """What gunicorn takes for a thread's future: the answer is given when its result is asked for."""
+
+    def __init__(self, worker: Worker, conn: Any) -> None:
+        self._worker, self._conn = worker, conn
+
+    def cancelled(self) -> bool:
+        return False
+
+    def result(self) -> Any:
+        worker = self._worker
+        worker.lending.begin()
+        try:
+            return worker.handle(self._conn)
+        finally:
+            worker.lending.end(worker.wake)
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """What the parser refuses is answered as we do, and no address is logged."""
+    """Its loop answers what is asked. While one answer takes long, a stand-in goes on with the loop, whose
+    answers are given by gunicorn's threads.
+
+    gunicorn has threads give all of them: three handovers each, and in a busy worker each thread waits for
+    Python's lock. What the parser refuses is answered as we do, and no address is logged.
+    """
 
     _let = 0
     """How often a waiting connection was left to others."""
 
     def init_process(self) -> None:
-        self._waiting: deque[Any] = deque()
-        """Connections that no thread has taken yet: whose they are does not matter, only whether any is."""
+        self.lending = Lending()
         _share_one_heap()
         gunicorn.http.RequestParser = Parser
         wsgi.Response = Response
         super().init_process()
+
+    def run(self) -> None:
+        threading.Thread(target=self._stand_in, name="stand-in", daemon=True).start()
+        super().run()
+
+    def _stand_in(self) -> None:
+        while True:
+            self.lending.take()
+            try:
+                while self.lending.answering:
+                    self.notify()
+                    self.wait_for_and_dispatch_events(1.0)
+                    self.murder_keepalived()
+                    self.murder_pending()
+            except Exception:
+                # in the main thread it would end the worker, and gunicorn start another
+                structlog.get_logger("kb").exception("the loop failed")
+                self.alive = False
+            finally:
+                self.lending.give_back()
+
+    def wake(self) -> None:
+        """End the loop's waiting, whoever runs it."""
+        self.method_queue.defer(lambda: None)
 
     def notify(self) -> None:
         """Called in each round of the loop, so the others' knowledge is fresh."""
@@ -154,32 +264,43 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         else:  # it takes no more
             self.app.connections.leave(self.age)
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """What was heard before the loop was lent the stand-in has heard, too, or will be heard again."""
+        times = self.lending.times
+        for key, _ in self.poller.select(timeout):
+            key.data(key.fileobj)
+            if times != self.lending.times:
+                break
+
     def enqueue_req(self, conn: Any) -> None:
         """A new connection that says nothing yet waits at the loop.
 
         gunicorn has a thread wait for its first byte, up to five seconds: connections that browsers open
-        ahead would hold them all.
+        ahead would hold them all. Requests sent without waiting for answers are for threads, so that others
+        are heard between them.
         """
-        if not conn.initialized and not conn.data_ready and not heard(conn.sock.fileno(), 0):
+        if conn.initialized:
+            ahead = conn.parser.unreader.buf.getvalue()
+        elif conn.data_ready or heard(conn.sock.fileno(), 0):
+            conn.data_ready, ahead = True, b""
+        else:
             conn.sock.setblocking(False)
             conn.set_timeout()
             self.pending_conns.append(conn)
             readable = partial(self.on_pending_socket_readable, conn)
             self.poller.register(conn.sock, selectors.EVENT_READ, readable)
             return
-        self._waiting.append(conn)
-        super().enqueue_req(conn)
+        if ahead or self.lending.lent:
+            super().enqueue_req(conn)
+        else:
+            self.finish_request(conn, _Answer(self, conn))
 
-    def handle(self, conn: Any) -> Any:
-        """Go on with a connection whose next request comes at once, unless another waits for a thread.
-
-        gunicorn hands it back to the loop, which hands it to a thread again: a seventh of a short request.
-        """
-        self._waiting.popleft()
-        more = super().handle(conn)
-        while more is True and not self._waiting and heard(conn.sock.fileno(), STAY_SECONDS):
-            more = super().handle(conn)
-        return more
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """An answer under way is given to its end."""
+        if self.lending.answering:
+            self.handle_exit(sig, frame)
+        else:
+            super().handle_quit(sig, frame)
 
     def accept(self, listener: socket.socket) -> None:
         """Not at once while another worker has fewer; it may be busy, so not for long either."""

@@ -40,6 +40,12 @@ HOOKS = Counter(
 ERRORS = Counter("kb_unexpected_errors", "Requests that failed by a fault of ours.", registry=REGISTRY)
 
 
+def begin(shared: Path) -> None:
+    """Opens a worker's files. Later it would be too late, should somebody tidy up temporary folders."""
+    shared.mkdir(mode=0o700, exist_ok=True)
+    ERRORS.inc(0)
+
+
 def answered(route: str, method: str, status: int, seconds: float) -> None:
     """Count a request."""
     requests, times = _of_request(route, method, status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -117,7 +118,7 @@ def test_kept_connections_are_shared_out_among_the_workers(running):
         assert time.monotonic() < end, shares
 
 
-def test_those_who_ask_again_at_once_keep_their_threads_only_while_nobody_waits(running):
+def test_those_who_ask_again_at_once_keep_nobody_else_waiting(running):
     service, _, _ = running
     host, port = service.url.removeprefix("http://").split(":")
     # two workers of two threads each: more who never pause than there are threads
@@ -146,6 +147,109 @@ def test_connections_that_say_nothing_yet_hold_no_thread(running):
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
         connection.close()
+
+
+def _begin_to_post(service: Running) -> socket.socket:
+    """A request whose body does not come: who answers it waits."""
+    host, port = service.url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=20)
+    head = b"POST /api/v1/events HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 13\r\n\r\n"
+    connection.sendall(head)
+    time.sleep(0.1)
+    return connection
+
+
+def _end(connection: socket.socket) -> bytes:
+    connection.sendall(b'{"events":[]}')
+    with connection:
+        return connection.recv(65536)
+
+
+def test_answers_that_take_long_keep_nobody_waiting_as_long_as_there_are_threads(running):
+    service, _, _ = running
+    assert service.get("/healthz")[0] == 200
+    # two workers that answer one each themselves, and have two threads
+    waiting = [_begin_to_post(service) for _ in range(4)]
+    began = time.monotonic()
+    for _ in range(20):
+        assert service.get("/healthz")[0] == 200
+    assert time.monotonic() - began < 10
+    for connection in waiting:
+        assert _end(connection).startswith(b"HTTP/1.1 2")
+    assert service.get("/healthz")[0] == 200
+
+
+def test_requests_sent_without_waiting_for_answers_are_all_answered_and_others_between_them(running):
+    service, _, _ = running
+    host, port = service.url.removeprefix("http://").split(":")
+    request, count = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 2000
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(request * count)
+        assert service.get("/healthz")[0] == 200
+        answers = b""
+        while answers.count(b"HTTP/1.1 200 OK") < count:
+            more = connection.recv(65536)
+            assert more, answers[-200:]
+            answers += more
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_an_answer_under_way_is_given_before_the_service_ends(running, stop):
+    service, _, _ = running
+    _both(service)
+    waiting = [_begin_to_post(service) for _ in range(4)]
+    service.process.send_signal(stop)
+    time.sleep(0.5)
+    for connection in waiting:
+        assert _end(connection).startswith(b"HTTP/1.1 2")
+    assert service.process.wait(20) == 0
+    assert "Traceback" not in service.log.read_text("utf-8")
+
+
+def _workers(service: Running) -> set[int]:
+    """Those that have answered."""
+    host, port = service.url.removeprefix("http://").split(":")
+    found = set()
+    for _ in range(16):
+        connection = HTTPConnection(host, int(port), timeout=20)
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == 200
+        if connection.sock is not None:  # one that is about to end keeps none
+            found.add(owner(connection))
+        connection.close()
+    return found
+
+
+def _both(service: Running) -> set[int]:
+    end = time.monotonic() + 30
+    while len(found := _workers(service)) < 2:
+        assert time.monotonic() < end
+    return found
+
+
+def test_when_a_worker_is_replaced_all_go_on_and_count_together(tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    build(read_tree(write_tree(tmp_path / "articles")), tmp_path / "var", processes=1)
+    service = Running(tmp_path / "var", tmp_path / "log")
+    for tidied in (False, True):  # by somebody who removes what is old
+        before = _both(service)
+        counted = service.get("/metrics")[1].count(b"_bucket{")
+        if tidied:
+            (folder,) = temporary.iterdir()
+            shutil.rmtree(folder)
+        os.kill(max(before), signal.SIGTERM)
+        end = time.monotonic() + 30
+        while max(before) in _both(service):
+            assert time.monotonic() < end
+        for path in ("/api/v1/search?q=a", "/api/v1/suggest?q=a", "/ja/", "/metrics"):
+            assert service.get(path)[0] == 200
+        assert tidied or service.get("/metrics")[1].count(b"_bucket{") >= counted > 0
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(20) == 0
+    assert "Traceback" not in service.log.read_text("utf-8")
+    assert not list(temporary.iterdir())
 
 
 def test_a_connection_goes_on_behind_a_body_that_nobody_read(running):
