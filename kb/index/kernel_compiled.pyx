@@ -29,8 +29,10 @@ cdef extern from *:
     #include <xmmintrin.h>
     #endif
 
-    /* The highest of floats that are not negative. Compilers do not use SSE's maximum by themselves, as it
-       treats NaN in another way than C does; there is none here. */
+    /* Loops that compilers do not make of several floats at a time: SSE's maximum treats NaN in another way than C
+       does, though there is none here, and they do not look ahead for what ends a loop. */
+
+    /* The highest of floats that are not negative. */
     static float highest_of(const float *values, Py_ssize_t count) {
         float best = 0;
         Py_ssize_t i = 0;
@@ -46,6 +48,26 @@ cdef extern from *:
     #endif
         for (; i < count; i++) best = values[i] > best ? values[i] : best;
         return best;
+    }
+
+    /* From `i` on, the first that reaches the bar with so much more; `count` if none does. */
+    static Py_ssize_t reaching(const float *values, Py_ssize_t i, Py_ssize_t count, float more, float bar) {
+    #if defined(__SSE__)
+        __m128 add = _mm_set1_ps(more), least = _mm_set1_ps(bar);
+        for (; i + 8 <= count; i += 8) {
+            int one = _mm_movemask_ps(_mm_cmpge_ps(_mm_add_ps(_mm_loadu_ps(values + i), add), least));
+            int other = _mm_movemask_ps(_mm_cmpge_ps(_mm_add_ps(_mm_loadu_ps(values + i + 4), add), least));
+            if (one | other) return i + __builtin_ctz(one | other << 4);
+        }
+    #endif
+        while (i < count && !(values[i] + more >= bar)) i++;
+        return i;
+    }
+
+    static Py_ssize_t how_many(const float *values, Py_ssize_t count, float least) {
+        int found = 0;
+        for (int i = 0; i < (int)count; i++) found += values[i] >= least;
+        return found;
     }
 
     /* How many bits are set in both. The instruction that counts them is not in the oldest processors that this
@@ -69,6 +91,10 @@ cdef extern from *:
     }
     """
     float highest_of(const float* values, Py_ssize_t count) noexcept nogil
+    Py_ssize_t reaching(
+        const float* values, Py_ssize_t i, Py_ssize_t count, float more, float bar
+    ) noexcept nogil
+    Py_ssize_t how_many(const float* values, Py_ssize_t count, float least) noexcept nogil
     Py_ssize_t in_both(
         const unsigned long long* one, const unsigned long long* other, Py_ssize_t count
     ) noexcept nogil
@@ -79,9 +105,9 @@ cdef extern from *:
 cdef enum:
     # rows whose highest sum is looked at before each of them is
     BLOCK = 64
-    HEIGHTS = 256
+    HALVINGS = 8
     # with more lists than these hardly a block can be passed over
-    MOST_LISTS = 5
+    MOST_LISTS = 7
 
 # n-grams are left for the best articles alone while they may add this share of what the last of these has
 cdef float LEFT_SHARE = 0.3
@@ -120,9 +146,10 @@ cdef struct Query:
     Py_ssize_t grams
     # lists up to here are added up, those behind for some articles alone
     Py_ssize_t added
-    # only some blocks are added up, so many until now
+    # only some blocks are added up, so many until now, but all of the first lists, which are short
     bint lazy
     Py_ssize_t blocks
+    Py_ssize_t short
     # postings read until now
     Py_ssize_t postings
 
@@ -430,19 +457,23 @@ cdef class Scorer:
             self._choose(query, scratch, walk, top)
 
     cdef void _know_blocks(self, Query* query, Scratch scratch) noexcept nogil:
-        # Block-Max (Ding and Suel 2011): what each block may reach; it is added up when it is asked for, but lines
-        # of `questions`, which are in no block, are now
-        cdef Py_ssize_t n, block
+        # Block-Max (Ding and Suel 2011): what each block may reach. It is added up when it is asked for; but short
+        # lists, which come first, and lines of `questions`, which are in no block, are now
+        cdef Py_ssize_t n
         cdef Postings* one
         memset(scratch.block, 0, self.blocks * sizeof(float))
-        for n in range(query.used):
+        while query.short < query.used and query.lists[query.short].group == 1 and not query.lists[query.short].peak:
+            query.short += 1
+        _sum(query, scratch, 0, query.short)
+        for n in range(query.short):
+            _raise_blocks(&query.lists[n], scratch.sums, scratch.block)
+        for n in range(query.short, query.used):
             one = &query.lists[n]
             if one.peak == NULL:
                 self._find_blocks(one, scratch.begin + 2 * n * self.blocks, scratch.peak + n * self.blocks)
-            for block in range(self.blocks):
-                scratch.block[block] += one.weight * one.peak[block]
+            _add_peaks(one, scratch.block, self.blocks)
             one.begin = one.sections
-        _sum(query, scratch, 0, query.used)
+        _sum(query, scratch, query.short, query.used)
         query.added = query.used
 
     cdef void _find_blocks(self, Postings* one, int* begin, float* peak) noexcept nogil:
@@ -600,9 +631,10 @@ cdef class Scorer:
             return
         if walk.noted == NULL:
             self._raise_bar(query, scratch, walk, top)
-        for n in range(self.blocks):
-            if scratch.block[n] + more >= top.bar:
-                self._block(query, scratch, walk, n, top)
+        n = reaching(scratch.block, 0, self.blocks, more, top.bar)
+        while n < self.blocks:
+            self._block(query, scratch, walk, n, top)
+            n = reaching(scratch.block, n + 1, self.blocks, more, top.bar)
 
     cdef void _every(
         self, Query* query, const unsigned long long* one, const unsigned long long* other, Scratch scratch,
@@ -618,38 +650,33 @@ cdef class Scorer:
 
     cdef void _raise_bar(self, Query* query, Scratch scratch, const Walk* walk, Top* top) noexcept nogil:
         # as many of the highest blocks as there are places come first: few others reach the bar then
-        cdef Py_ssize_t n, found = 0
-        cdef int height = HEIGHTS
-        cdef int[HEIGHTS] count
-        cdef float highest = 0, scale
-        memset(count, 0, sizeof(count))
+        cdef Py_ssize_t n
+        cdef float low = 0, high, height
         if not query.lazy:
             for n in range(self.blocks):
                 scratch.block[n] = self._highest(scratch, n)
-        highest = highest_of(scratch.block, self.blocks)
-        if highest == 0:
+        high = highest_of(scratch.block, self.blocks)
+        if high == 0:
             return
-        scale = (HEIGHTS - 1) / highest
-        for n in range(self.blocks):
-            count[<int>(scratch.block[n] * scale)] += 1
-        while height > 1 and found < top.room:
-            height -= 1
-            found += count[height]
-        for n in range(self.blocks):
-            if scratch.block[n] * scale >= height:
-                self._offer_best(query, scratch, walk, n, top)
+        for n in range(HALVINGS):
+            height = (low + high) / 2
+            if how_many(scratch.block, self.blocks, height) >= top.room:
+                low = height
+            else:
+                high = height
+        n = reaching(scratch.block, 0, self.blocks, 0, max(low, LEAST))
+        while n < self.blocks:
+            self._offer_best(query, scratch, walk, n, top)
+            n = reaching(scratch.block, n + 1, self.blocks, 0, max(low, LEAST))
 
     cdef void _offer_best(
         self, Query* query, Scratch scratch, const Walk* walk, Py_ssize_t block, Top* top
     ) noexcept nogil:
         # the article with the best row of a block
-        cdef Py_ssize_t row = block * BLOCK
-        cdef float highest
+        cdef Py_ssize_t row
         if query.lazy:
             self._add_block(query, scratch, block)
-        highest = self._highest(scratch, block)
-        while scratch.sums[row] != highest:
-            row += 1
+        row = reaching(scratch.sums, block * BLOCK, self.sections, 0, self._highest(scratch, block))
         self._offer(query, scratch, walk, self.owner[row], top)
 
     cdef float _highest(self, Scratch scratch, Py_ssize_t block) noexcept nogil:
@@ -658,14 +685,14 @@ cdef class Scorer:
     cdef void _block(
         self, Query* query, Scratch scratch, const Walk* walk, Py_ssize_t block, Top* top
     ) noexcept nogil:
-        cdef Py_ssize_t row
+        cdef Py_ssize_t row, end = min((block + 1) * BLOCK, self.sections)
+        cdef float more = walk.extra + walk.rest
         if query.lazy:
             self._add_block(query, scratch, block)
-            if self._highest(scratch, block) + walk.extra + walk.rest < top.bar:
-                return
-        for row in range(block * BLOCK, min((block + 1) * BLOCK, self.sections)):
-            if scratch.sums[row] + walk.extra + walk.rest >= top.bar:
-                self._offer(query, scratch, walk, self.owner[row], top)
+        row = reaching(scratch.sums, block * BLOCK, end, more, top.bar)
+        while row < end:
+            self._offer(query, scratch, walk, self.owner[row], top)
+            row = reaching(scratch.sums, row + 1, end, more, top.bar)
 
     cdef void _offer(
         self, Query* query, Scratch scratch, const Walk* walk, int article, Top* top
@@ -703,10 +730,13 @@ cdef class Scorer:
             memmove(&chosen[place] + 1, &chosen[place], (used - place - 1) * sizeof(Py_ssize_t))
             chosen[place] = n
         least = SECTION_SHARE * scratch.sums[chosen[0]]
-        shown = tuple(
-            [chosen[n] for n in range(used) if scratch.sums[chosen[n]] > 0 and scratch.sums[chosen[n]] >= least]
-        )
-        return shown or (first,)
+        while used and (scratch.sums[chosen[used - 1]] <= 0 or scratch.sums[chosen[used - 1]] < least):
+            used -= 1
+        if used == 3:
+            return chosen[0], chosen[1], chosen[2]
+        if used == 2:
+            return chosen[0], chosen[1]
+        return (chosen[0] if used else first,)
 
     cdef void _clear(self, const Query* query, Scratch scratch, const Walk* walk) noexcept nogil:
         cdef Py_ssize_t n, i, article
@@ -715,7 +745,7 @@ cdef class Scorer:
             scratch.line[scratch.asked[n]] = 0
         if query.lazy:
             for n in range(query.added):
-                for i in range(query.lists[n].sections, query.lists[n].size):
+                for i in range(0 if n < query.short else query.lists[n].sections, query.lists[n].size):
                     scratch.sums[query.lists[n].row[i]] = 0
             for i in range(query.blocks):
                 n = scratch.lazy[i]
@@ -842,10 +872,10 @@ cdef void _add(Query* query, Scratch scratch, Py_ssize_t last) noexcept nogil:
 cdef void _sum_block(Query* query, Scratch scratch, Py_ssize_t block) noexcept nogil:
     cdef Py_ssize_t n
     cdef Postings* one
-    for n in range(query.used):
+    for n in range(query.short, query.used):
         one = &query.lists[n]
         one.begin, one.end = one.first[block], one.last[block]
-    _sum(query, scratch, 0, query.used)
+    _sum(query, scratch, query.short, query.used)
 
 
 cdef void _sum(Query* query, Scratch scratch, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
@@ -872,6 +902,23 @@ cdef void _add_list(const Postings* one, float* sums) noexcept nogil:
     cdef float weight = one.weight
     for i in range(one.begin, one.end):
         sums[row[i]] += weight * impact[i]
+
+
+cdef void _raise_blocks(const Postings* one, const float* sums, float* block) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef float value
+    for i in range(one.sections):
+        value = sums[one.row[i]]
+        if value > block[<unsigned int>one.row[i] // BLOCK]:
+            block[<unsigned int>one.row[i] // BLOCK] = value
+
+
+cdef void _add_peaks(const Postings* one, float* block, Py_ssize_t blocks) noexcept nogil:
+    cdef Py_ssize_t n
+    cdef const float* peak = one.peak
+    cdef float weight = one.weight
+    for n in range(blocks):
+        block[n] += weight * peak[n]
 
 
 cdef void _raise(const Postings* one, float* best) noexcept nogil:
