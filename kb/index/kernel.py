@@ -1,7 +1,7 @@
 """Who runs the hot loops: the compiled kernel where it was built, else numpy. Both give the same bits.
 
 Called through `kernel.chosen`; what each function does stands in `kernel_numpy`, `scorer`, `postings` and
-`sets`. Chosen once, before serving.
+`sets`, beside each its `…_compiled.pyx`. Chosen once, before serving.
 """
 
 from __future__ import annotations
