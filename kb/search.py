@@ -15,6 +15,7 @@ When there is none, `kb.spelling` is asked what may have been meant, and the ans
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 from msgspec import Struct
@@ -153,9 +154,9 @@ def _within(articles: Bits, allowed: Bits | None) -> Bits:
 def _facets(snapshot: Snapshot, query: Query, strict: Bits) -> dict[str, tuple[tuple[str, int], ...]]:
     facet = snapshot.facets["category"]
     counts = facet.tally(_within(strict, _filter(snapshot, query, without="category")))
+    held = [each for each in zip(facet.names, counts, strict=True) if each[1]]
     # names are in alphabetical order, which those of equal counts keep
-    most_first = sorted(range(len(counts)), key=counts.__getitem__, reverse=True)
-    return {"category": tuple([(facet.names[n], counts[n]) for n in most_first if counts[n]])}
+    return {"category": tuple(sorted(held, key=itemgetter(1), reverse=True))}
 
 
 def _hit(snapshot: Snapshot, scored: Scored, marked: Sought, sure: float) -> Hit:

@@ -29,10 +29,10 @@ def unpacked(bits: Bits, articles: int) -> Bools:
 
 def size(bits: Bits) -> int:
     """How many articles are in a set."""
-    return int(np.bitwise_count(bits).sum())
+    return int.from_bytes(bits.tobytes(), "little").bit_count()
 
 
 def tally(sets: Bits, bits: Bits) -> list[int]:
     """How many articles of a set are in each of some others; these are rows."""
-    counts: list[int] = np.bitwise_count(sets & bits).sum(axis=1, dtype=np.int64).tolist()
+    counts: list[int] = np.add.reduce(np.bitwise_count(sets & bits), axis=1, dtype=np.uint32).tolist()
     return counts
