@@ -1,42 +1,34 @@
 """Posting lists added up and the best articles found, in numpy: what the compiled kernel equals.
 
 Rows are sections, then single lines of `questions`. All sums are of 32-bit floats, list after list in one
-order (words and n-grams with the shortest list first), so that both kernels round alike and rank alike. The
-compiled kernel leaves the longest lists out where they cannot change the best, which shows in no result.
+order (`kb.index.lists`), so that both kernels round alike and rank alike. The compiled kernel leaves the
+longest lists out where they cannot change the best, which shows in no result.
+
+A query of a few words touches a few thousand rows, and each call of numpy takes a microsecond or more,
+whatever it is given. So those rows alone are looked at; and the dozens of them that reach what the best must
+reach at least are put in order in Python.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from kb.index.sets import Bits, Bools, bits_needed, packed, unpacked
+from kb.index.lists import Added, Floats, Lists, Weighted
+from kb.index.lists import Ints as Ints
+from kb.index.lists import Offsets as Offsets
+from kb.index.lists import Postings as Postings
+from kb.index.sets import Bits, unpacked
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int32]
-Offsets = npt.NDArray[np.int64]
 Wide = npt.NDArray[np.intp]
-
-
-class Postings(NamedTuple):
-    """Posting lists, with blocks of rows of the long ones (`kb.index.postings.blocks`)."""
-
-    ptr: Offsets
-    """Where each list begins, and the end of the last."""
-    row: Ints
-    """Ascending within a list."""
-    impact: Floats
-    long: Ints
-    """For each list its number among the long ones, or -1."""
-    begin: Ints
-    peak: Floats
-
 
 Scored = tuple[int, float, bool, tuple[int, ...]]
 """Article, score, whether it matches strictly, the sections that answer (rows)."""
+Found = tuple[int, float, bool]
+"""The same without sections."""
 
 MAX_SECTIONS = 3
 """Sections shown of one article."""
@@ -44,28 +36,6 @@ SECTION_SHARE = np.float32(0.6)
 """A further section is shown when it scores this share of the best."""
 ROUNDED = 0.9999
 """Sums of hundreds of 32-bit floats are rounded by less."""
-
-
-class Synonym(Protocol):
-    """Terms that count where all of them stand (`kb.plan.Alternative`)."""
-
-    @property
-    def terms(self) -> tuple[int, ...]: ...
-    @property
-    def weight(self) -> float: ...
-
-
-class Weighted(Protocol):
-    """What to add up (`kb.plan.Plan`): numbers of posting lists with their weights."""
-
-    @property
-    def words(self) -> dict[int, float]: ...
-    @property
-    def concepts(self) -> tuple[tuple[Synonym, ...], ...]: ...
-    @property
-    def loose(self) -> dict[int, float]: ...
-    @property
-    def grams(self) -> dict[int, float]: ...
 
 
 class Best(NamedTuple):
@@ -81,29 +51,6 @@ class Best(NamedTuple):
     """Read for it."""
 
 
-Found = tuple[int, float, bool]
-"""Article, score, whether it matches strictly."""
-
-
-class _List(NamedTuple):
-    """What a posting list adds to rows."""
-
-    row: Ints
-    impact: Floats
-    weight: float
-
-
-class _Query(NamedTuple):
-    """Lists in the order in which they are added, their lines of `questions` apart."""
-
-    sections: list[_List]
-    lines: list[_List]
-    strict: Bits
-    """Set of the articles that match strictly."""
-    read: int
-    """Postings read for it."""
-
-
 class Scorer:
     """Adds up posting lists of one snapshot and finds the best articles. For any number of threads.
 
@@ -115,20 +62,18 @@ class Scorer:
         self, words: Postings, grams: Postings, owner: Ints, article_sections: Offsets, frequent: Ints,
         frequent_bits: Bits,
     ) -> None:  # fmt: skip
-        # a single number is read sooner of a view
-        self._words, self._grams = words._replace(ptr=memoryview(words.ptr)), grams._replace(ptr=memoryview(grams.ptr))
-        self._owner = owner
-        self._starts = memoryview(article_sections)
+        self._owner, self._starts = owner, article_sections
         self._articles, self._sections = len(article_sections) - 1, int(article_sections[-1])
-        self._frequent = memoryview(frequent)
-        self._bits = frequent_bits.reshape(-1, bits_needed(self._articles))
+        self._lists = Lists(words, grams, owner, self._sections, self._articles, frequent, frequent_bits)
         self._spare: list[Floats] = []
-        self.groups = 512
-        """Of sections, from whose highest sums is known what the best articles reach at least."""
         self.many = 16_000
-        """Postings, of which all sections are looked through, and not those alone that they are of."""
+        """Postings, from which on it is quicker to look at all sections than at those of each posting."""
         self.looked = 100
+        """Rows for each article that is wanted, from whose sums is known what the best reach at least."""
+        self.groups = 512
+        """Of sections, from whose highest sums this is known where all are looked at."""
         self.near = 1000
+        """Rows that are put in order one by one, at most."""
 
     def best(
         self, plan: Weighted, question: float, allowed: Bits | None, floor: float, pinned: Sequence[int],
@@ -139,25 +84,24 @@ class Scorer:
         An article scores as its best section, and `question` times its best line of `questions`. Of equals
         the smaller number comes first, so that pages never overlap. `allowed` is a set, None for all.
         """
-        query, rows = self._read(plan), self._zeros()
-        _add(query.lines, rows)
-        lines = self._lines(rows, question) if query.lines else None
-        touched = _add(query.sections, rows, self.many)
-        eligible = query.strict if allowed is None else query.strict & allowed
-        found = None if pinned else self._nearest(rows, touched, lines, eligible, wanted)
+        asked, rows = self._lists.read(plan), self._zeros()
+        _add(asked.lines, rows)
+        lines = self._lines(rows, question) if asked.lines else None
+        touched = self._add_few(asked.sections, rows)
+        found = None if pinned else self._nearest(rows, touched, lines, asked.strict, allowed, wanted)
         if found is None:
-            found = self._in_order(rows, lines, query.strict, allowed, floor, pinned, wanted)
+            found = self._in_order(rows, lines, asked.strict, allowed, floor, pinned, wanted)
         page = self._page(rows, found[start:stop])
         rows.fill(0)
         self._spare.append(rows)
-        return Best(query.strict, [each[0] for each in found], page, query.read)
+        return Best(asked.strict, [article for article, _, _ in found], page, asked.postings)
 
     def rows(self, plan: Weighted) -> tuple[Floats, Bits]:
         """The sums of all rows, and the set of articles that match strictly."""
-        query, rows = self._read(plan), np.zeros(len(self._owner), np.float32)
-        _add(query.lines, rows)
-        _add(query.sections, rows)
-        return rows, query.strict
+        asked, rows = self._lists.read(plan), np.zeros(len(self._owner), np.float32)
+        _add(asked.lines, rows)
+        _add(asked.sections, rows)
+        return rows, asked.strict
 
     def _zeros(self) -> Floats:
         """One number a row, of the last query if that is done: new memory takes longer than to clear old."""
@@ -166,82 +110,40 @@ class Scorer:
         except IndexError:
             return np.zeros(len(self._owner), np.float32)
 
-    # ------------------------------------------------------------ a query's lists
-
-    def _read(self, plan: Weighted) -> _Query:
-        words = [(number, _list(self._words, number, weight)) for number, weight in plan.words.items()]
-        words.sort(key=lambda each: len(each[1].row))
-        lists = [each for _, each in words]
-        for group in plan.concepts:
-            alternatives = [self._alternative(each) for each in group]
-            words += alternatives
-            lists.append(_best_of([each for _, each in alternatives]))
-        lists += [_list(self._words, *each) for each in plan.loose.items()]
-        lists += sorted([_list(self._grams, *each) for each in plan.grams.items()], key=lambda each: len(each.row))
-        read = sum([len(each.row) for each in lists])
-        strict = self._strict(words)
-        if self._sections == len(self._owner):
-            return _Query(lists, [], strict, read)
-        # rows ascend: those of `questions`, if any, are the last
-        cuts = [int(each.row.searchsorted(np.int32(self._sections))) for each in lists]
-        both = list(zip(lists, cuts, strict=True))
-        lines = [_List(row[cut:], impact[cut:], weight) for (row, impact, weight), cut in both if cut < len(row)]
-        sections = [_List(row[:cut], impact[:cut], weight) for (row, impact, weight), cut in both]
-        return _Query(sections, lines, strict, read)
-
-    def _alternative(self, synonym: Synonym) -> tuple[int, _List]:
-        """Rows where all terms stand with their mean impact there; the term's number where it is one."""
-        number, *others = synonym.terms
-        shared, total, weight = _list(self._words, number, synonym.weight)
-        if not others:
-            return number, _List(shared, total, weight)
-        for term in others:
-            row, impact, _ = _list(self._words, term, 1)
-            place = row.searchsorted(shared)
-            both = place < len(row)
-            both[both] = row[place[both]] == shared[both]
-            shared, total = shared[both], total[both] + impact[place[both]]
-        return -1, _List(shared, total / np.float32(len(synonym.terms)), weight)
-
-    def _strict(self, lists: list[tuple[int, _List]]) -> Bits:
-        """A frequent term's articles are known as a set; those of others are looked up."""
-        flags = np.zeros(64 * bits_needed(self._articles), bool)
-        known = []
-        for number, each in lists:
-            place = self._frequent[number] if number >= 0 else -1
-            if place >= 0:
-                known.append(self._bits[place])
-            else:
-                flags.put(self._owner.take(each.row), True)
-        strict: Bits = np.packbits(flags, bitorder="little").view(np.uint64)
-        for articles in known:
-            strict |= articles
-        return strict
-
-    # ------------------------------------------------------------ the best articles
+    def _add_few(self, lists: list[Added], rows: Floats) -> Wide | None:
+        """Adds list after list; the rows of all their postings, or None if these are many."""
+        if not 0 < sum([len(each.row) for each in lists]) <= self.many:
+            _add(lists, rows)
+            return None
+        touched = np.concatenate([each.row for each in lists], dtype=np.intp)
+        np.add.at(rows, touched, np.concatenate([each.values() for each in lists]))
+        return touched
 
     def _nearest(
-        self, rows: Floats, touched: Wide | None, lines: Floats | None, eligible: Bits, count: int
-    ) -> list[Found] | None:
-        """The best of so many eligible articles; None if they are not soon found."""
+        self, rows: Floats, touched: Wide | None, lines: Floats | None, strict: Bits, allowed: Bits | None,
+        count: int,
+    ) -> list[Found] | None:  # fmt: skip
+        """The best allowed articles, all of which match strictly; None if so many are not soon found."""
+        eligible = strict if allowed is None else strict & allowed
         if touched is None:
             sums = rows[: self._sections]
-            # each section is in one group; more than are wanted, as an article may have several
-            even = sums[: len(sums) // self.groups * self.groups].reshape(-1, self.groups)
-            highest, more = even.max(axis=0, initial=0), 3
+            highest, more = self._highest(sums), 3
         else:
+            if allowed is not None:
+                touched = touched[unpacked(eligible, self._articles).take(self._owner.take(touched))]
             sums = rows.take(touched)
-            # those of the shortest lists, which add most; some are there for each of their words
+            # those of the shortest lists, which add most
             highest, more = sums[: self.looked * count].copy(), 5
+        # more than are wanted: an article may have several sections, a section several words
         place = len(highest) - more * count
         if place < 0 or not count:
             return None
         highest.partition(place)
-        bar = float(highest[place])
-        least = bar if lines is None else ROUNDED * bar - float(lines.max())
+        bar = highest.item(place)
+        least = bar if lines is None else ROUNDED * bar - lines.max().item()
         if least <= 0:
             return None
-        near = (sums >= np.float32(least)).nonzero()[0]
+        near = (sums >= least).nonzero()[0]
         if len(near) > self.near:
             return None
         owners = self._owner.take(near if touched is None else touched.take(near))
@@ -249,11 +151,11 @@ class Scorer:
         if lines is not None:
             scores += lines.take(owners)
         order = (-scores).argsort()
-        members, found, last = eligible.tobytes(), {}, 0.0
-        # in Python: for so few numbers each call of numpy takes longer
+        members, found, last = eligible.tobytes(), dict[int, float](), 0.0
         for article, score in zip(owners.take(order).tolist(), scores.take(order).tolist(), strict=True):
             if score < last:
                 break
+            # what comes first of an article is its best section
             if article not in found and members[article >> 3] >> (article & 7) & 1:
                 found[article] = score
                 if len(found) == count:
@@ -263,6 +165,12 @@ class Scorer:
         # of equals the smaller number comes first
         best = sorted([(-score, article) for article, score in found.items()])[:count]
         return [(article, -score, True) for score, article in best]
+
+    def _highest(self, sums: Floats) -> Floats:
+        """Of each group of sections; every section is in one, but for the last few."""
+        groups = sums[: len(sums) // self.groups * self.groups].reshape(-1, self.groups)
+        highest: Floats = groups.max(axis=0, initial=0)
+        return highest
 
     def _lines(self, rows: Floats, question: float) -> Floats:
         """What the best line of `questions` adds to each article."""
@@ -275,7 +183,7 @@ class Scorer:
         self, rows: Floats, lines: Floats | None, strict: Bits, allowed: Bits | None, floor: float,
         pinned: Sequence[int], wanted: int,
     ) -> list[Found]:  # fmt: skip
-        """The best of all articles."""
+        """The same of all articles, whatever they match."""
         scores = np.zeros(self._articles, np.float32)
         # of flags, which numpy looks through ten times as fast as through floats
         found = np.flatnonzero(rows[: self._sections] > 0)
@@ -293,52 +201,26 @@ class Scorer:
         return list(zip(first, scores[first].tolist(), matching[first].tolist(), strict=True))
 
     def _page(self, rows: Floats, found: list[Found]) -> list[Scored]:
-        """With sections that answer, best first; an article's first one where none does."""
         # as lists: for a handful of numbers each call of numpy takes longer than all of this
-        starts = [self._starts[article] for article, _, _ in found]
-        sums = [rows[n : self._starts[article + 1]].tolist() for n, (article, _, _) in zip(starts, found)]
+        starts = [self._starts.item(article) for article, _, _ in found]
+        ends = [self._starts.item(article + 1) for article, _, _ in found]
+        sums = [rows[start:end].tolist() for start, end in zip(starts, ends, strict=True)]
         least = (SECTION_SHARE * np.array([max(each) for each in sums], np.float32)).tolist()
-        return [
-            (*each, _shown(*section)) for each, section in zip(found, zip(starts, sums, least))
-        ]
+        shown = map(_shown, starts, sums, least)
+        return [(*each, sections) for each, sections in zip(found, shown, strict=True)]
+
+
+def _add(lists: list[Added], rows: Floats) -> None:
+    for each in lists:
+        np.add.at(rows, each.row, each.values())
 
 
 def _shown(start: int, sums: list[float], least: float) -> tuple[int, ...]:
     """Sections of an article that answer, best first; its first one where none does."""
-    shown = [n for n, each in enumerate(sums) if each >= least] if least else []
+    shown = [n for n, each in enumerate(sums, start) if each >= least] if least else []
     if len(shown) > 1:
-        shown = sorted(shown, key=sums.__getitem__, reverse=True)[:MAX_SECTIONS]
-    return tuple([start + n for n in shown]) or (start,)
-
-
-def _list(postings: Postings, number: int, weight: float) -> _List:
-    start, end = postings.ptr[number], postings.ptr[number + 1]
-    return _List(postings.row[start:end], postings.impact[start:end], weight)
-
-
-def _best_of(lists: list[_List]) -> _List:
-    """One list of several: the highest in each row."""
-    if len(lists) == 1:
-        return lists[0]
-    row = np.concatenate([each.row for each in lists])
-    value = np.concatenate([impact if weight == 1 else weight * impact for _, impact, weight in lists])
-    order = row.argsort(kind="stable")
-    row = row[order]
-    begin = np.flatnonzero(np.concatenate(([True], row[1:] != row[:-1])))[: len(row)]
-    highest = np.maximum.reduceat(value[order], begin) if len(row) else value
-    return _List(row[begin], highest, 1.0)
-
-
-def _add(lists: Sequence[_List], rows: Floats, many: int = 0) -> Wide | None:
-    """Adds list after list; the rows that this touched, some more than once, or None if they are many."""
-    if not lists or sum([len(each.row) for each in lists]) > many:
-        for row, impact, weight in lists:
-            np.add.at(rows, row, weight * impact)
-        return None
-    touched = np.concatenate([each.row for each in lists], dtype=np.intp)
-    added = [impact if weight == 1 else weight * impact for _, impact, weight in lists]
-    np.add.at(rows, touched, np.concatenate(added))
-    return touched
+        shown.sort(key=lambda n: -sums[n - start])
+    return tuple(shown[:MAX_SECTIONS]) or (start,)
 
 
 def _top(scores: Floats, chosen: Wide | Ints, count: int) -> list[int]:

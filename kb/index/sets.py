@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 Bits = npt.NDArray[np.uint64]
 """Bit n of the whole is article n."""
 Bools = npt.NDArray[np.bool_]
+
+
+class Filled(NamedTuple):
+    """Some sets, one after the other, without the words that hold no article.
+
+    An article has one category, and mostly its neighbours have the same: of all words few are left.
+    """
+
+    word: npt.NDArray[np.intp]
+    """Its number."""
+    bits: Bits
+    begin: npt.NDArray[np.intp]
+    """Where each set begins."""
 
 
 def bits_needed(articles: int) -> int:
@@ -32,7 +47,23 @@ def size(bits: Bits) -> int:
     return int.from_bytes(bits.tobytes(), "little").bit_count()
 
 
+def filled(sets: Bits) -> Filled:
+    """Of sets, which are rows."""
+    holds = sets > 0
+    # one word at least, or else there were no sum of them
+    holds[:, 0] |= ~holds.any(axis=1)
+    return Filled(np.nonzero(holds)[1], sets[holds], np.cumsum(holds.sum(axis=1)) - holds.sum(axis=1))
+
+
 def tally(sets: Bits, bits: Bits) -> list[int]:
     """How many articles of a set are in each of some others; these are rows."""
-    counts: list[int] = np.add.reduce(np.bitwise_count(sets & bits), axis=1, dtype=np.uint32).tolist()
+    return tally_filled(filled(sets), bits)
+
+
+def tally_filled(sets: Filled, bits: Bits) -> list[int]:
+    """The same of sets that are prepared for it."""
+    if not len(sets.begin):
+        return []
+    inside = np.bitwise_count(bits.take(sets.word) & sets.bits)
+    counts: list[int] = np.add.reduceat(inside, sets.begin, dtype=np.int64).tolist()
     return counts

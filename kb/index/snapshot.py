@@ -19,7 +19,7 @@ from kb.index.kernel_numpy import Forward
 from kb.index.pieces import Pieces
 from kb.index.schema import idf
 from kb.index.scorer import Postings, Scorer
-from kb.index.sets import Bits, bits_needed, packed
+from kb.index.sets import Bits, Filled, bits_needed, filled, packed, tally_filled
 from kb.index.suggestions import SuggestionTable
 from kb.model import Article, Audience, Kind
 from kb.text.kana import is_kana
@@ -107,6 +107,8 @@ class Facet:
 
     def tally(self, articles: Bits) -> list[int]:
         """How many articles of a set have each value."""
+        if kernel.name() == "numpy":
+            return tally_filled(self._filled, articles)
         counts: list[int] = kernel.chosen.tally(self._sets, articles)
         return counts
 
@@ -115,6 +117,10 @@ class Facet:
         """A row for each value: the articles that have it."""
         sets = [self.holders(value) for value in self.names]
         return np.stack(sets) if sets else np.zeros((0, bits_needed(len(self.ptr) - 1)), np.uint64)
+
+    @cached_property
+    def _filled(self) -> Filled:
+        return filled(self._sets)
 
     def holders(self, value: str) -> Bits:
         """The articles that have a value; none an unknown one. Kept: a bit an article, for each value."""
