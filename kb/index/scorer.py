@@ -66,8 +66,8 @@ class Scorer:
         self._articles, self._sections = len(article_sections) - 1, int(article_sections[-1])
         self._lists = Lists(words, grams, owner, self._sections, self._articles, frequent, frequent_bits)
         self._spare: list[Floats] = []
-        self.many = 16_000
-        """Postings, from which on it is quicker to look at all sections than at those of each posting."""
+        self.many = self._sections // 3
+        """Of more postings than these it is quicker to look at all sections than at those of each posting."""
         self.looked = 100
         """Rows for each article that is wanted, from whose sums is known what the best reach at least."""
         self.groups = 512
@@ -133,11 +133,11 @@ class Scorer:
                 touched = touched[unpacked(eligible, self._articles).take(self._owner.take(touched))]
             sums = rows.take(touched)
             # those of the shortest lists, which add most
-            highest, more = sums[: self.looked * count].copy(), 5
-        # more than are wanted: an article may have several sections, a section several words
-        place = len(highest) - more * count
-        if place < 0 or not count:
+            highest, more = sums[: self.looked * count].copy(), 4
+        if not count or not len(highest):
             return None
+        # more than are wanted: an article may have several sections, a section several words
+        place = max(len(highest) - more * count, 0)
         highest.partition(place)
         bar = highest.item(place)
         least = bar if lines is None else ROUNDED * bar - lines.max().item()
@@ -201,26 +201,27 @@ class Scorer:
         return list(zip(first, scores[first].tolist(), matching[first].tolist(), strict=True))
 
     def _page(self, rows: Floats, found: list[Found]) -> list[Scored]:
+        """With the sections of each article that answer, best first; its first one where none does."""
         # as lists: for a handful of numbers each call of numpy takes longer than all of this
         starts = [self._starts.item(article) for article, _, _ in found]
         ends = [self._starts.item(article + 1) for article, _, _ in found]
         sums = [rows[start:end].tolist() for start, end in zip(starts, ends, strict=True)]
-        least = (SECTION_SHARE * np.array([max(each) for each in sums], np.float32)).tolist()
-        shown = map(_shown, starts, sums, least)
-        return [(*each, sections) for each, sections in zip(found, shown, strict=True)]
+        least = (SECTION_SHARE * np.array(list(map(max, sums)), np.float32)).tolist()
+        page = []
+        for (article, score, strict), start, own, enough in zip(found, starts, sums, least, strict=True):
+            shown = []
+            for section, each in enumerate(own, start):
+                if each >= enough and each > 0:
+                    shown.append(section)
+            if len(shown) > 1:
+                shown.sort(key=lambda section: -own[section - start])
+            page.append((article, score, strict, tuple(shown[:MAX_SECTIONS]) or (start,)))
+        return page
 
 
 def _add(lists: list[Added], rows: Floats) -> None:
     for each in lists:
         np.add.at(rows, each.row, each.values())
-
-
-def _shown(start: int, sums: list[float], least: float) -> tuple[int, ...]:
-    """Sections of an article that answer, best first; its first one where none does."""
-    shown = [n for n, each in enumerate(sums, start) if each >= least] if least else []
-    if len(shown) > 1:
-        shown.sort(key=lambda n: -sums[n - start])
-    return tuple(shown[:MAX_SECTIONS]) or (start,)
 
 
 def _top(scores: Floats, chosen: Wide | Ints, count: int) -> list[int]:
