@@ -36,6 +36,9 @@ GRAM_SHARE = 0.2
 CORRECTED_SHARE = 0.5
 """A hit for what was perhaps meant is worth half of one for what was typed: `score` tells how sure we are."""
 
+_COUNT = itemgetter(1)
+"""Of a value with its count."""
+
 
 class Query(Struct, frozen=True, kw_only=True):
     """A checked query: `text` has passed `clean_query`."""
@@ -154,9 +157,9 @@ def _within(articles: Bits, allowed: Bits | None) -> Bits:
 def _facets(snapshot: Snapshot, query: Query, strict: Bits) -> dict[str, tuple[tuple[str, int], ...]]:
     facet = snapshot.facets["category"]
     counts = facet.tally(_within(strict, _filter(snapshot, query, without="category")))
-    held = [each for each in zip(facet.names, counts, strict=True) if each[1]]
+    held = filter(_COUNT, zip(facet.names, counts, strict=True))
     # names are in alphabetical order, which those of equal counts keep
-    return {"category": tuple(sorted(held, key=itemgetter(1), reverse=True))}
+    return {"category": tuple(sorted(held, key=_COUNT, reverse=True))}
 
 
 def _hit(snapshot: Snapshot, scored: Scored, marked: Sought, sure: float) -> Hit:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from kb.index.sets import Bits, bits_needed
 
@@ -53,7 +54,7 @@ class Weighted(Protocol):
     def grams(self) -> dict[int, float]: ...
 
 
-class Added(NamedTuple):
+class Added(Struct, frozen=True):
     """What one list adds to each of its rows: `weight * impact`."""
 
     row: Ints
@@ -64,7 +65,7 @@ class Added(NamedTuple):
         return self.impact if self.weight == 1 else self.weight * self.impact
 
 
-class Asked(NamedTuple):
+class Asked(Struct, frozen=True):
     """The lists of a query: words, the shortest first, concepts, loose words, n-grams, the shortest first."""
 
     sections: list[Added]
@@ -110,16 +111,18 @@ class Lists:
     def _alternative(self, synonym: Synonym) -> tuple[int, Added]:
         """Rows where all its terms stand, with their mean impact there; its number where it is one term."""
         number, *others = synonym.terms
-        shared, total, weight = _list(self._words, number, synonym.weight)
+        first = _list(self._words, number, synonym.weight)
         if not others:
-            return number, Added(shared, total, weight)
+            return number, first
+        shared, total = first.row, first.impact
         for term in others:
-            row, impact, _ = _list(self._words, term, 1)
+            other = _list(self._words, term, 1)
+            row, impact = other.row, other.impact
             place = np.searchsorted(row, shared)
             both = place < len(row)
             both[both] = row[place[both]] == shared[both]
             shared, total = shared[both], total[both] + impact[place[both]]
-        return -1, Added(shared, total / np.float32(len(synonym.terms)), weight)
+        return -1, Added(shared, total / np.float32(len(synonym.terms)), synonym.weight)
 
     def _strict(self, lists: list[tuple[int, Added]]) -> Bits:
         """A frequent term's articles are known as a set; those of others are looked up."""
