@@ -91,7 +91,7 @@ class Scorer:
         found = None if pinned else self._nearest(rows, touched, lines, asked.strict, allowed, wanted)
         if found is None:
             found = self._in_order(rows, lines, asked.strict, allowed, floor, pinned, wanted)
-        page = self._page(rows, found[start:stop])
+        page = self._page(rows, found[start:stop], lines)
         rows.fill(0)
         self._spare.append(rows)
         return Best(asked.strict, [article for article, _, _ in found], page, asked.postings)
@@ -200,13 +200,17 @@ class Scorer:
             first += _top(scores, np.flatnonzero(loose), wanted - len(first))
         return list(zip(first, scores[first].tolist(), matching[first].tolist(), strict=True))
 
-    def _page(self, rows: Floats, found: list[Found]) -> list[Scored]:
+    def _page(self, rows: Floats, found: list[Found], lines: Floats | None) -> list[Scored]:
         """With the sections of each article that answer, best first; its first one where none does."""
         # as lists: for a handful of numbers each call of numpy takes longer than all of this
-        starts = [self._starts.item(article) for article, _, _ in found]
-        ends = [self._starts.item(article + 1) for article, _, _ in found]
-        sums = [rows[start:end].tolist() for start, end in zip(starts, ends, strict=True)]
-        least = (SECTION_SHARE * np.array(list(map(max, sums)), np.float32)).tolist()
+        at, starts, sums = self._starts.item, [], []
+        for article, _, _ in found:
+            start = at(article)
+            starts.append(start)
+            sums.append(rows[start : at(article + 1)].tolist())
+        # without lines an article scores as its best section
+        highest = [max(own) for own in sums] if lines is not None else [score for _, score, _ in found]
+        least = (SECTION_SHARE * np.array(highest, np.float32)).tolist()
         page = []
         for (article, score, strict), start, own, enough in zip(found, starts, sums, least, strict=True):
             shown = []
