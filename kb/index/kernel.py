@@ -1,7 +1,7 @@
 """Who runs the hot loops: the compiled kernel where it was built, else numpy. Both give the same bits.
 
-Called through `kernel.chosen`; what each function does stands in `kernel_numpy`, `scorer`, `postings` and
-`sets`, beside each its `…_compiled.pyx`. Chosen once, before serving.
+Called through `kernel.chosen`; what each function does stands in `kernel_numpy`, `scorer`, `lists`,
+`postings` and `sets`, beside most of them a `…_compiled.pyx`. Chosen once, before serving.
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ def filled(sets: Bits) -> Filled:
     holds = sets > 0
     # one word at least, or else there were no sum of them
     holds[:, 0] |= ~holds.any(axis=1)
-    return Filled(np.nonzero(holds)[1], sets[holds], np.cumsum(holds.sum(axis=1)) - holds.sum(axis=1))
+    sizes = holds.sum(axis=1)
+    return Filled(holds.nonzero()[1], sets[holds], sizes.cumsum() - sizes)
 
 
 def tally(sets: Bits, bits: Bits) -> list[int]:

@@ -84,7 +84,8 @@ class Made:
             "allowed": packed(members) if chance.random() < 0.5 else None,
             "floor": float(chance.choice([0.0, 0.05, 0.8])),
             "pinned": chance.permutation(self.articles)[: chance.integers(0, 3)].tolist(),
-            "wanted": int(chance.integers(1, 60)),
+            # few are found by a bar that only the best reach, many by going through all
+            "wanted": int(chance.integers(1, chance.choice([6, 60]))),
             "start": start,
             "stop": start + int(chance.integers(0, 12)),
         }
