@@ -9,16 +9,20 @@ The weights are one table for both languages; docs/relevance.md shows what each 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from importlib import import_module
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 
-from kb.index import grams
+from kb.index import grams, kernel
 from kb.index.snapshot import Snapshot
-from kb.text.analyze import Analysis, Token, analyze
+from kb.text.analyze import Analysis, Token, analyze_folded
 from kb.text.kana import to_hiragana
 from kb.text.normalize import fold
+from kb.text.synonyms import Member
 from kb.vocabulary import begun, near, read_kana
 
 
@@ -56,7 +60,23 @@ _KANA_FROM = 0.7
 _REMEMBERED_LENGTH = 100
 """Characters of a query that is remembered; 512 of them take 15 MB at the very most."""
 
+_REMEMBERED_TERMS = 4096
+"""Terms of queries of which the numbers are remembered: to find one takes thirty times as long. 1 MB."""
+
 _HIRAGANA_RUN = re.compile(r"[\u3041-\u3096\u30fc]+")
+_HIRAGANA = re.compile(r"[\u3041-\u3096]+")
+_KANJI = re.compile(r"[\u3400-\u9fff]+")
+
+
+def _compiled() -> Any:
+    """Queries' n-grams by the extension; None where there was no compiler when kb was installed."""
+    try:
+        return import_module("kb.text.grams_compiled")
+    except ImportError:
+        return None
+
+
+compiled: Any = _compiled()
 
 
 class Typed(Struct, frozen=True):
@@ -75,6 +95,27 @@ class Alternative(Struct, frozen=True):
 
     terms: tuple[int, ...]
     weight: float
+
+
+class _Known(Struct, frozen=True):
+    """What queries ask a snapshot again and again; does not hold the snapshot itself, so that it can go."""
+
+    term: Callable[[str], int]
+    groups: dict[tuple[tuple[int, Member], float], tuple[Alternative, ...]]
+    """Synonyms of a group's member, at a weight."""
+
+
+_known: WeakKeyDictionary[Snapshot, _Known] = WeakKeyDictionary()
+
+
+def _known_of(snapshot: Snapshot) -> _Known:
+    known = _known.get(snapshot)
+    if known is None:
+        terms = snapshot.terms
+        known = _known[snapshot] = _Known(
+            lru_cache(_REMEMBERED_TERMS)(lambda term: terms.find(term.encode())), {}
+        )
+    return known
 
 
 class Plan(Struct, frozen=True):
@@ -102,10 +143,13 @@ class Plan(Struct, frozen=True):
 
 def plan(snapshot: Snapshot, text: str, weights: Weights = WEIGHTS) -> Plan:
     """Weighted terms for a cleaned query."""
-    typed = read_query(text)
+    typed, known = read_query(text), _known_of(snapshot)
     lean, tokens = typed.lean, typed.analysis.tokens
+    numbers = {token.term: known.term(token.term) for token in tokens}
+    single = [token for token in tokens if not token.compound]
     words: dict[int, float] = {}
-    for number, token in _rarest(snapshot, tokens):
+    # a word counts more than the compound of the same letters: "wi-fi wifi"
+    for number, token in _rarest(snapshot, [*single, *(each for each in tokens if each.compound)], numbers):
         weight = weights.compound if token.compound else 1.0
         if lean and _HIRAGANA_RUN.fullmatch(text, token.start, token.end):
             weight *= 1 - lean * (1 - weights.kana_word)
@@ -113,11 +157,10 @@ def plan(snapshot: Snapshot, text: str, weights: Weights = WEIGHTS) -> Plan:
     if lean:
         for number, weight in _read_as_kanji(snapshot, typed).items():
             words[number] = max(words.get(number, 0.0), weights.lexicon * lean * weight)
-    terms = [token.term for token in tokens if not token.compound]
+    concepts = _concepts(snapshot, known, [token.term for token in single], weights)
+    unknown = [token for token in single if numbers[token.term] < 0]
     found, mass = _grams(snapshot, typed, weights)
-    return Plan(
-        words, _concepts(snapshot, terms, weights), _loose(snapshot, tokens, text, weights), found, mass
-    )
+    return Plan(words, concepts, _loose(snapshot, unknown, text, weights) if unknown else {}, found, mass)
 
 
 def _read_as_kanji(snapshot: Snapshot, typed: Typed) -> dict[int, float]:
@@ -130,27 +173,34 @@ def _read_as_kanji(snapshot: Snapshot, typed: Typed) -> dict[int, float]:
 
 
 def _concepts(
-    snapshot: Snapshot, typed: Sequence[str], weights: Weights
+    snapshot: Snapshot, known: _Known, typed: Sequence[str], weights: Weights
 ) -> tuple[tuple[Alternative, ...], ...]:
-    """Synonyms of what was typed. A rare synonym of a common word weighs as much as the common word."""
+    """Synonyms of what was typed."""
     groups = []
-    for number, member in snapshot.synonyms.matching(typed):
-        known = snapshot.synonyms_known(number)
-        common = min((idf for _, _, idf in known), default=0.0)
-        # two members may be the same terms of this index
-        own = next((terms for each, terms, _ in known if each == member), ())
-        others = [(terms, idf) for _, terms, idf in known if terms != own]
-        groups.append(tuple(Alternative(terms, weights.synonym * common / idf) for terms, idf in others))
-    return tuple(group for group in groups if group)
+    for matched in snapshot.synonyms.matching(typed):
+        group = known.groups.get((matched, weights.synonym))
+        if group is None:
+            group = known.groups[matched, weights.synonym] = _others(snapshot, *matched, weights.synonym)
+        if group:
+            groups.append(group)
+    return tuple(groups)
 
 
-def _loose(snapshot: Snapshot, tokens: Iterable[Token], text: str, weights: Weights) -> dict[int, float]:
+def _others(snapshot: Snapshot, number: int, member: Member, weight: float) -> tuple[Alternative, ...]:
+    """The other members of a group. A rare synonym of a common word weighs as much as the common word."""
+    known = snapshot.synonyms_known(number)
+    common = min((idf for _, _, idf in known), default=0.0)
+    # two members may be the same terms of this index
+    own = next((terms for each, terms, _ in known if each == member), ())
+    return tuple(Alternative(terms, weight * common / idf) for _, terms, idf in known if terms != own)
+
+
+def _loose(snapshot: Snapshot, unknown: Iterable[Token], text: str, weights: Weights) -> dict[int, float]:
     """For words that the index does not know: the nearest spelling, and words that begin like them."""
     # slips are in what was typed, not in its stem: "waranty" is near "warranty", "waranti" is near nothing
     typed = {
         token.term: fold(text[token.start : token.end]).text if token.term.isascii() else token.term
-        for token in tokens
-        if not token.compound and snapshot.term(token.term) < 0
+        for token in unknown
     }
     loose: dict[int, float] = {}
     for term, written in list(typed.items())[:MAX_WORDS]:
@@ -177,15 +227,21 @@ def keep(texts: Iterable[str]) -> None:
 
 
 def _read(text: str) -> Typed:
-    folded, analysis = fold(text).text, analyze(text)
+    folded = fold(text)
+    analysis = analyze_folded(folded)
+    cut = compiled if _is_compiled() else grams
     return Typed(
-        folded,
+        folded.text,
         analysis,
         kana_lean(text),
-        grams.query_bigrams(folded),
-        grams.query_readings(analysis.reading),
-        grams.query_fourgrams(folded),
+        cut.query_bigrams(folded.text),
+        cut.query_readings(analysis.reading),
+        cut.query_fourgrams(folded.text),
     )
+
+
+def _is_compiled() -> bool:
+    return compiled is not None and kernel.name() == "compiled"
 
 
 _remembered = lru_cache(maxsize=512)(_read)
@@ -194,22 +250,21 @@ _kept: dict[str, Typed] = {}
 
 def kana_lean(text: str) -> float:
     """How much a query is hiragana where kanji would be usual, 0 to 1; katakana does not count."""
-    hiragana = sum("\u3041" <= character <= "\u3096" for character in text)
-    kanji = sum("\u3400" <= character <= "\u9fff" for character in text)
+    hiragana, kanji = (sum(map(len, script.findall(text))) for script in (_HIRAGANA, _KANJI))
     share = hiragana / (hiragana + kanji) if hiragana else 0.0
     return max(0.0, (share - _KANA_FROM) / (1 - _KANA_FROM))
 
 
-def _rarest(snapshot: Snapshot, tokens: Iterable[Token]) -> list[tuple[int, Token]]:
-    """Known tokens with their numbers, at most MAX_WORDS of different terms."""
-    known: dict[str, tuple[int, Token]] = {}
-    # a word counts more than the compound of the same letters: "wi-fi wifi"
-    for token in sorted(tokens, key=lambda token: token.compound):
-        if token.term not in known and (number := snapshot.term(token.term)) >= 0:
-            known[token.term] = (number, token)
+def _rarest(snapshot: Snapshot, tokens: Iterable[Token], numbers: dict[str, int]) -> list[tuple[int, Token]]:
+    """Known tokens with their numbers, the first of each term and at most MAX_WORDS."""
+    known: dict[int, Token] = {}
+    for token in tokens:
+        number = numbers[token.term]
+        if number >= 0 and number not in known:
+            known[number] = token
     if len(known) <= MAX_WORDS:
-        return list(known.values())
-    return sorted(known.values(), key=lambda pair: int(snapshot.df[pair[0]]))[:MAX_WORDS]
+        return list(known.items())
+    return sorted(known.items(), key=lambda pair: int(snapshot.df[pair[0]]))[:MAX_WORDS]
 
 
 def _grams(snapshot: Snapshot, typed: Typed, weights: Weights) -> tuple[dict[int, float], float]:
@@ -224,5 +279,13 @@ def _grams(snapshot: Snapshot, typed: Typed, weights: Weights) -> tuple[dict[int
     ):
         if weight and codes:
             mass += weight * len(codes)
-            found |= dict.fromkeys(snapshot.known_grams(codes), weight)
+            found |= dict.fromkeys(_known_grams(snapshot, codes), weight)
     return found, mass
+
+
+def _known_grams(snapshot: Snapshot, codes: list[int]) -> list[int]:
+    """Numbers of those n-grams that occur here."""
+    known: list[int] = (
+        compiled.known(snapshot.gram_codes, codes) if _is_compiled() else snapshot.known_grams(codes)
+    )
+    return known

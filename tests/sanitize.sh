@@ -11,7 +11,8 @@ rm -f "$here"/kb/*/*_compiled.*.so
 cd "$here"
 suffix=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
 include=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
-for each in kb/index/kernel_compiled kb/index/scorer_compiled kb/index/postings_compiled kb/web/hits_compiled; do
+for each in kb/index/kernel_compiled kb/index/scorer_compiled kb/index/postings_compiled kb/text/grams_compiled \
+    kb/web/hits_compiled; do
     "$root/.venv/bin/cython" -3 "$each.pyx"
     gcc -shared -fPIC -O1 -g -ffp-contract=off -fsanitize=address,undefined -fno-sanitize-recover=undefined \
         -I"$include" "$each.c" -o "$each$suffix"
@@ -22,4 +23,5 @@ export ASAN_OPTIONS=detect_leaks=0
 sanitized="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
 LD_PRELOAD=$sanitized "$python" -c "import kb.index.kernel as k; assert k.compiled.__file__.startswith('$here')"
 LD_PRELOAD=$sanitized "$python" -m pytest -q -p no:cacheprovider tests/index/test_kernel.py \
-    tests/index/test_scorer.py tests/index/test_postings.py tests/web/test_hits.py -k "both or merged or blocks"
+    tests/index/test_grams.py tests/index/test_scorer.py tests/index/test_postings.py tests/web/test_hits.py \
+    -k "both or merged or blocks"

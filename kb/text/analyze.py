@@ -49,7 +49,11 @@ class Analysis(Struct, frozen=True, array_like=True):
 
 def analyze(text: str) -> Analysis:
     """Cut any text. Deterministic, linear in its length, never raises."""
-    folded = fold(text)
+    return analyze_folded(fold(text))
+
+
+def analyze_folded(folded: Folded) -> Analysis:
+    """The same of a text that is folded already."""
     tokens: list[Token] = []
     reading: list[str] = []
     if japanese.JAPANESE.search(folded.text):

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kb import plan as planning
 from kb.index import grams
+from kb.index.snapshot import Snapshot
 
 
 def pairs(found: tuple[grams.Codes, grams.Rows], kind: int) -> list[tuple[str, int]]:
@@ -79,3 +85,23 @@ def test_a_query_has_the_n_grams_of_a_text(text: str) -> None:
         (grams.query_fourgrams, grams.fourgrams),
     ):
         assert of_query(text) == sorted(set(of_texts([text])[0].tolist()))
+
+
+@pytest.mark.skipif(planning.compiled is None, reason="kb was installed without a compiler")
+@given(st.text(LETTERS, max_size=40) | st.text(max_size=40))
+def test_both_who_cut_queries_give_the_same_n_grams(text: str) -> None:
+    for name in ("query_bigrams", "query_readings", "query_fourgrams"):
+        assert getattr(planning.compiled, name)(text) == getattr(grams, name)(text)
+
+
+CODES = st.integers(0, 40) | st.integers(0, 2**64 - 1)
+
+
+@pytest.mark.skipif(planning.compiled is None, reason="kb was installed without a compiler")
+@given(st.sets(CODES, max_size=30), st.lists(CODES, max_size=30))
+def test_both_who_look_n_grams_up_find_the_same(here: set[int], sought: list[int]) -> None:
+    codes = np.array(sorted(here), np.uint64)
+    snapshot = SimpleNamespace(gram_codes=codes)
+    expected = Snapshot.known_grams(snapshot, sought)  # type: ignore[arg-type]
+    assert planning.compiled.known(codes, sought) == expected
+    assert expected == [int(np.searchsorted(codes, np.uint64(code))) for code in sought if code in here]
