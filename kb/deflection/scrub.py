@@ -50,6 +50,10 @@ _SUSPECT = re.compile(
     re.IGNORECASE,
 )
 """Without one of these no rule but those for names finds anything; most queries have none."""
+_MAY_HOLD = re.compile(
+    r"[0-9@=\[({\uff01-\uff5e☆★丁〇零一二三四五六七八九十]|アット|bearer|basic|private|dot", re.IGNORECASE
+)
+"""Of the text as it was written: what `_SUSPECT` finds in the copy is, or was made of, one of these."""
 
 
 class Found(NamedTuple):
@@ -71,6 +75,8 @@ def scrub(text: str, *, names: bool = False, shapes: tuple[str, ...] = ORDER_SHA
 
 def find(text: str, *, names: bool = False, shapes: tuple[str, ...] = ORDER_SHAPES) -> list[Found]:
     """What would be taken out, in the order of the text."""
+    if not names and not _MAY_HOLD.search(text):
+        return []
     copy = _folded(text)
     if not names and not _SUSPECT.search(copy):
         return []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kb.deflection.scrub import ORDER_SHAPES, find, scrub
+from kb.deflection.scrub import _FOLD, _MAY_HOLD, _SUSPECT, ORDER_SHAPES, _folded, find, scrub
 from kb.settings import Settings
 
 CASES = [
@@ -77,6 +77,18 @@ PIECES = st.one_of(
         ]
     ),
 )
+
+
+WIDE = {narrow: wide for wide, narrow in ((0xFF01 + n, 0x21 + n) for n in range(94))} | {0x20: 0x3000}
+SUSPECTS = st.from_regex(_SUSPECT) | st.text(
+    st.sampled_from([*map(chr, _FOLD), *"〇零一二三四五六七八九十番のーat"])
+)
+
+
+@given(SUSPECTS.flatmap(lambda text: st.sampled_from([text, text.translate(WIDE), text.upper()])))
+@settings(max_examples=500, deadline=None)
+def test_what_is_passed_over_at_once_holds_nothing(text):
+    assert _MAY_HOLD.search(text) or not _SUSPECT.search(_folded(text))
 
 
 @given(st.lists(PIECES, max_size=12).map(" ".join), st.booleans())
