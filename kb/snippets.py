@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import starmap
 
 from msgspec import Struct
 
@@ -65,4 +66,4 @@ def title_marks(card: Card, sought: Sought) -> tuple[Span, ...]:
 
 
 def _spans(marks: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
-    return tuple([Span(*mark) for mark in marks])
+    return tuple(starmap(Span, marks))
