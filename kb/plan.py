@@ -64,14 +64,12 @@ _REMEMBERED_TERMS = 4096
 """Terms of queries of which the numbers are remembered: to find one takes thirty times as long. 1 MB."""
 
 _HIRAGANA_RUN = re.compile(r"[\u3041-\u3096\u30fc]+")
-_HIRAGANA = re.compile(r"[\u3041-\u3096]+")
-_KANJI = re.compile(r"[\u3400-\u9fff]+")
 
 
 def _compiled() -> Any:
-    """Queries' n-grams by the extension; None where there was no compiler when kb was installed."""
+    """The extension; None where there was no compiler when kb was installed."""
     try:
-        return import_module("kb.text.grams_compiled")
+        return import_module("kb.text.query_compiled")
     except ImportError:
         return None
 
@@ -250,9 +248,15 @@ _kept: dict[str, Typed] = {}
 
 def kana_lean(text: str) -> float:
     """How much a query is hiragana where kanji would be usual, 0 to 1; katakana does not count."""
-    hiragana, kanji = (sum(map(len, script.findall(text))) for script in (_HIRAGANA, _KANJI))
+    hiragana, kanji = (compiled.scripts if _is_compiled() else scripts)(text)
     share = hiragana / (hiragana + kanji) if hiragana else 0.0
     return max(0.0, (share - _KANA_FROM) / (1 - _KANA_FROM))
+
+
+def scripts(text: str) -> tuple[int, int]:
+    """How many letters are hiragana, how many kanji."""
+    hiragana = sum("\u3041" <= character <= "\u3096" for character in text)
+    return hiragana, sum("\u3400" <= character <= "\u9fff" for character in text)
 
 
 def _rarest(snapshot: Snapshot, tokens: Iterable[Token], numbers: dict[str, int]) -> list[tuple[int, Token]]:
@@ -279,13 +283,8 @@ def _grams(snapshot: Snapshot, typed: Typed, weights: Weights) -> tuple[dict[int
     ):
         if weight and codes:
             mass += weight * len(codes)
-            found |= dict.fromkeys(_known_grams(snapshot, codes), weight)
+            if _is_compiled():
+                compiled.weigh(snapshot.gram_codes, codes, weight, found)
+            else:
+                found |= dict.fromkeys(snapshot.known_grams(codes), weight)
     return found, mass
-
-
-def _known_grams(snapshot: Snapshot, codes: list[int]) -> list[int]:
-    """Numbers of those n-grams that occur here."""
-    known: list[int] = (
-        compiled.known(snapshot.gram_codes, codes) if _is_compiled() else snapshot.known_grams(codes)
-    )
-    return known

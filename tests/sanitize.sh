@@ -11,7 +11,7 @@ rm -f "$here"/kb/*/*_compiled.*.so
 cd "$here"
 suffix=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
 include=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
-for each in kb/index/kernel_compiled kb/index/scorer_compiled kb/index/postings_compiled kb/text/grams_compiled \
+for each in kb/index/kernel_compiled kb/index/scorer_compiled kb/index/postings_compiled kb/text/query_compiled \
     kb/web/hits_compiled; do
     "$root/.venv/bin/cython" -3 "$each.pyx"
     gcc -shared -fPIC -O1 -g -ffp-contract=off -fsanitize=address,undefined -fno-sanitize-recover=undefined \

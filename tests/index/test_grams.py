@@ -89,9 +89,10 @@ def test_a_query_has_the_n_grams_of_a_text(text: str) -> None:
 
 @pytest.mark.skipif(planning.compiled is None, reason="kb was installed without a compiler")
 @given(st.text(LETTERS, max_size=40) | st.text(max_size=40))
-def test_both_who_cut_queries_give_the_same_n_grams(text: str) -> None:
+def test_both_who_read_queries_find_the_same_n_grams_and_scripts(text: str) -> None:
     for name in ("query_bigrams", "query_readings", "query_fourgrams"):
         assert getattr(planning.compiled, name)(text) == getattr(grams, name)(text)
+    assert planning.compiled.scripts(text) == planning.scripts(text)
 
 
 CODES = st.integers(0, 40) | st.integers(0, 2**64 - 1)
@@ -103,5 +104,7 @@ def test_both_who_look_n_grams_up_find_the_same(here: set[int], sought: list[int
     codes = np.array(sorted(here), np.uint64)
     snapshot = SimpleNamespace(gram_codes=codes)
     expected = Snapshot.known_grams(snapshot, sought)  # type: ignore[arg-type]
-    assert planning.compiled.known(codes, sought) == expected
     assert expected == [int(np.searchsorted(codes, np.uint64(code))) for code in sought if code in here]
+    found: dict[int, float] = {}
+    planning.compiled.weigh(codes, sought, 0.5, found)
+    assert list(found.items()) == list(dict.fromkeys(expected, 0.5).items())

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""The n-grams of a query, compiled: `kb.index.grams` and `Snapshot.known_grams` say what they are; both give the same."""
+"""What goes letter by letter over a query, compiled: `kb.index.grams` and `kb.plan` say what; both give the same."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
@@ -15,6 +15,15 @@ cdef enum:
     EDGE = 1
 
 cdef Code SPREAD = 0x9E3779B97F4A7C15
+
+
+def scripts(str text):
+    cdef Py_UCS4 letter
+    cdef Py_ssize_t hiragana = 0, kanji = 0
+    for letter in text:
+        hiragana += 0x3041 <= letter <= 0x3096
+        kanji += 0x3400 <= letter <= 0x9FFF
+    return hiragana, kanji
 
 
 def query_bigrams(str folded):
@@ -42,29 +51,27 @@ def query_fourgrams(str folded):
     return sorted(found)
 
 
-def known(codes, list sought):
-    # numbers of those n-grams that occur: `codes` is an array of them, in order
+def weigh(codes, list sought, weight, dict found):
+    # a weight for the numbers of those n-grams that occur: `codes` is an array of all that do, in order
     cdef Py_buffer view
-    cdef const Code* all_codes
+    cdef const Code* every
     cdef Py_ssize_t count, first, end, middle
     cdef Code code
-    cdef list numbers = []
     PyObject_GetBuffer(codes, &view, PyBUF_SIMPLE)
     try:
-        all_codes, count = <const Code*>view.buf, view.len // sizeof(Code)
+        every, count = <const Code*>view.buf, view.len // <Py_ssize_t>sizeof(Code)
         for each in sought:
             code, first, end = each, 0, count
             while first < end:
                 middle = (first + end) >> 1
-                if all_codes[middle] < code:
+                if every[middle] < code:
                     first = middle + 1
                 else:
                     end = middle
-            if first < count and all_codes[first] == code:
-                numbers.append(first)
+            if first < count and every[first] == code:
+                found[first] = weight
     finally:
         PyBuffer_Release(&view)
-    return numbers
 
 
 cdef list _pairs(str text, Code kind, bint katakana):
