@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from msgspec import Struct
 
@@ -43,12 +44,15 @@ class Synonyms:
 
     def __init__(self, groups: Sequence[Sequence[Member]]) -> None:
         self.groups = groups
-        self._by_first: dict[str, list[tuple[Member, int]]] = {}
+        self._numbers: dict[Member, list[int]] = {}
+        """The groups of each member."""
+        self._lengths: dict[str, list[int]] = {}
+        """How many terms the members have that begin with a term, the longest first."""
         for number, group in enumerate(groups):
             for member in group:
-                self._by_first.setdefault(member[0], []).append((member, number))
-        for entries in self._by_first.values():
-            entries.sort(key=lambda entry: -len(entry[0]))
+                self._numbers.setdefault(member, []).append(number)
+        for first, members in groupby(sorted(self._numbers), key=lambda member: member[0]):
+            self._lengths[first] = sorted({len(member) for member in members}, reverse=True)
 
     def matching(self, terms: Sequence[str]) -> list[tuple[int, Member]]:
         """The groups of which a member stands in `terms`, by number, with that member.
@@ -58,14 +62,15 @@ class Synonyms:
         found: dict[int, Member] = {}
         place = 0
         while place < len(terms):
-            length = 0
-            for member, number in self._by_first.get(terms[place], ()):
-                if len(member) < length:
+            taken = 1
+            for length in self._lengths.get(terms[place], ()):
+                member = tuple(terms[place : place + length])
+                if member in self._numbers:
+                    for number in self._numbers[member]:
+                        found.setdefault(number, member)
+                    taken = len(member)
                     break
-                if tuple(terms[place : place + len(member)]) == member:
-                    length = len(member)
-                    found.setdefault(number, member)
-            place += max(length, 1)
+            place += taken
         return list(found.items())
 
     def expand(self, terms: Sequence[str]) -> list[Concept]:
