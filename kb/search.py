@@ -113,11 +113,11 @@ def search(
 
     used, corrected = plan(snapshot, query.text, weights), None
     best = ranked(used)
-    if not best.strict.any():
+    if not kernel.chosen.size(best.strict):
         for candidate in candidates(snapshot, query.text):
             other = plan(snapshot, candidate, weights)
             found = ranked(other)
-            if found.strict.any():
+            if kernel.chosen.size(found.strict):
                 used, best, corrected = other, found, Correction(query=candidate, applied=True)
                 break
     marked, sure = sought(snapshot, used), CORRECTED_SHARE if corrected else 1.0

@@ -39,10 +39,8 @@ def sought(snapshot: Snapshot, plan: Plan) -> Sought:
     weights = {
         term: phrase.weight / len(phrase.terms) for phrase in phrases for term in phrase.terms
     } | single
-    values = {
-        term: weight * math.log1p(snapshot.meta.sections / (1 + int(snapshot.df[term])))
-        for term, weight in weights.items()
-    }
+    sections, df = snapshot.meta.sections, snapshot.df.item
+    values = {term: weight * math.log1p(sections / (1 + df(term))) for term, weight in weights.items()}
     sequences = [phrase.terms for phrase in phrases]
     return Sought(frozenset(single), tuple(sorted(single)), values, sequences)
 

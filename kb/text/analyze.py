@@ -26,6 +26,7 @@ _JOINT = r"[-_.+/&]|(?<=[0-9]),(?=[0-9]{3}(?![0-9]))"
 _JOINED = re.compile(rf"(?<!{english.LETTER}){english.LETTER}++(?:(?:{_JOINT}){english.LETTER}++)+")
 """wi-fi, e-mail, 3.5, p&p, 3,000: the words, and one compound without the joint (wifi, email, 3000).
 Never tried inside a word, so that a megabyte of letters (an image in a page) is still cut in linear time."""
+_JOINT_SIGN = re.compile(r"[-_.+/&,]")
 
 
 class Token(Struct, frozen=True, array_like=True):
@@ -96,6 +97,6 @@ def _latin(folded: Folded, tokens: list[Token]) -> None:
         term = english.term(word)
         if term:
             tokens.append(Token(term, *folded.span(*match.span())))
-    for match in _JOINED.finditer(text):
+    for match in _JOINED.finditer(text) if _JOINT_SIGN.search(text) else ():
         compound = english.term(re.sub(_JOINT, "", match.group()))
         tokens.append(Token(compound, *folded.span(*match.span()), True))

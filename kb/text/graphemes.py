@@ -6,6 +6,7 @@ flags stay with what stands before them.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _ZERO_WIDTH_JOINER = "\u200d"
@@ -16,7 +17,8 @@ _EXTENDERS = (
     (0x1F3FB, 0x1F3FF),  # skin tones
     (0xE0020, 0xE007F),  # the tags of a region's flag
 )
-_WHOLE_LETTERS = (("\u3041", "\u3096"), ("\u4e00", "\u9fff"), ("\u30a1", "\u30ff"))
+_WHOLE_LETTERS = re.compile("[\0-\u02ff\u3041-\u3096\u4e00-\u9fff\u30a1-\u30ff]")
+"""Latin letters, hiragana, kanji and katakana, asked first because nearly all text is of them."""
 _FLAG_LETTERS = (0x1F1E6, 0x1F1FF)
 
 
@@ -25,8 +27,7 @@ def tears(text: str, place: int) -> bool:
     if not 0 < place < len(text):
         return False
     after = text[place]
-    # Latin letters, hiragana, katakana and kanji, asked first because nearly all text is of them
-    if after < "\u0300" or any(low <= after <= high for low, high in _WHOLE_LETTERS):
+    if _WHOLE_LETTERS.match(after):
         return False
     code = ord(after)
     return (

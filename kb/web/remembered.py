@@ -45,7 +45,9 @@ class Remembered(Generic[T]):
     def keep(self, generation: Generation, key: Hashable, answer: T, size: int) -> T:
         """`size`: about how many bytes it takes. What was asked for longest ago makes room."""
         with self._lock:
-            kept = self._kept.setdefault(generation, _Kept())
+            kept = self._kept.get(generation)
+            if kept is None:
+                kept = self._kept[generation] = _Kept()
             if key in kept.answers:
                 kept.size -= kept.answers.pop(key)[1]
             kept.answers[key] = (answer, size)
