@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from weakref import WeakKeyDictionary
+
 from kb.index.snapshot import Snapshot
 
 SHORTEST_READING = 3
@@ -24,11 +27,17 @@ def read_kana(snapshot: Snapshot, run: str) -> list[Reading]:
     The best path maximises the sum of length^1.5, so かいやく beats かい + やく; what no word covers is
     passed over (particles, endings). Linear in the run times the longest reading.
     """
-    readings = snapshot.readings
+    readings, beginnings = snapshot.readings, _beginnings_of(snapshot)
+    # at most places none begins, so the twelve stretches from there need not be looked up
+    starts = deque(start for start in range(len(run)) if run[start : start + SHORTEST_READING] in beginnings)
     scores, last = [0.0], [-1]
     for end in range(1, len(run) + 1):
         score, begin = scores[end - 1], -1
-        for start in range(max(0, end - LONGEST_READING), end - SHORTEST_READING + 1):
+        while starts and end - starts[0] > LONGEST_READING:
+            starts.popleft()
+        for start in starts:
+            if end - start < SHORTEST_READING:
+                break
             longer = scores[start] + (end - start) ** 1.5
             if longer > score and run[start:end] in readings:
                 score, begin = longer, start
@@ -44,6 +53,17 @@ def read_kana(snapshot: Snapshot, run: str) -> list[Reading]:
     # a short reading in a run that is mostly something else is a chance (りょう in りょうしゅしょ)
     sure = 2 * sum(end - start for start, end, _ in path) > len(run)
     return [each for each in reversed(path) if sure or each[1] - each[0] > SHORTEST_READING]
+
+
+def _beginnings_of(snapshot: Snapshot) -> frozenset[str]:
+    known = _beginnings.get(snapshot)
+    if known is None:
+        known = _beginnings[snapshot] = frozenset(each[:SHORTEST_READING] for each in snapshot.readings)
+    return known
+
+
+_beginnings: WeakKeyDictionary[Snapshot, frozenset[str]] = WeakKeyDictionary()
+"""What a snapshot's readings begin with, some thousand."""
 
 
 def near(snapshot: Snapshot, word: str) -> Near | None:

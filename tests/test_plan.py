@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from conftest import Indexed, MakeIndex
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kb.index.snapshot import Snapshot
 from kb.plan import MAX_WORDS, WEIGHTS, Plan, kana_lean, plan
-from kb.vocabulary import begun, near, read_kana
+from kb.vocabulary import LONGEST_READING, SHORTEST_READING, begun, near, read_kana
 
 
 def words(snapshot: Snapshot, used: Plan) -> dict[str, float]:
@@ -74,6 +78,34 @@ def test_kana_stand_for_the_words_that_are_read_so(ja: Snapshot) -> None:
     assert used["解約"] == WEIGHTS.lexicon
     assert used["手続き"] == WEIGHTS.lexicon
     assert words(ja, plan(ja, "解約の手続き")) == {"解約": 1.0, "手続き": 1.0}
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_kana_are_cut_where_the_sum_over_all_readings_is_highest(
+    bundled: Indexed, data: st.DataObject
+) -> None:
+    snapshot = bundled.snapshot("ja")
+    known = [reading for reading in snapshot.readings if len(reading) >= SHORTEST_READING]
+    pieces = data.draw(
+        st.lists(st.sampled_from(known) | st.text(st.sampled_from("あかしなのんー"), max_size=4))
+    )
+    run = "".join(pieces)[:40]
+
+    best = [0.0]
+    for end in range(1, len(run) + 1):
+        lengths = range(SHORTEST_READING, min(LONGEST_READING, end) + 1)
+        found = (
+            best[end - length] + length**1.5
+            for length in lengths
+            if run[end - length : end] in snapshot.readings
+        )
+        best.append(max(best[-1], *found, 0.0))
+    path = read_kana(snapshot, run)
+    assert all(terms == snapshot.readings[run[start:end]] for start, end, terms in path)
+    assert all(before[1] <= after[0] for before, after in pairwise(path))
+    if 2 * sum(end - start for start, end, _ in path) > len(run):
+        assert sum((end - start) ** 1.5 for start, end, _ in path) == pytest.approx(best[-1])
 
 
 def test_katakana_keeps_its_weight_where_the_rest_is_hiragana(ja: Snapshot) -> None:
