@@ -125,6 +125,8 @@ def require(req: falcon.Request, *roles: Role) -> Role:
 
 def cookie(req: falcon.Request, name: str) -> str:
     """The first cookie of this name; empty when there is none."""
+    if "HTTP_COOKIE" not in req.env:
+        return ""
     try:
         values = req.get_cookie_values(name)
     except (CookieError, KbError):
