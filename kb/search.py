@@ -124,7 +124,7 @@ def search(
     return Results(
         query=query.text,
         total=kernel.chosen.size(_within(best.strict, allowed)),
-        hits=tuple(_hit(snapshot, scored, marked, sure) for scored in best.page),
+        hits=tuple([_hit(snapshot, scored, marked, sure) for scored in best.page]),
         facets=_facets(snapshot, query, best.strict),
         corrected=corrected,
         first=tuple(best.first[:MAX_LIMIT]),
@@ -170,6 +170,14 @@ def _hit(snapshot: Snapshot, scored: Scored, marked: Sought, sure: float) -> Hit
         shown=shown,
         snippet=excerpt(snapshot, shown[0], snapshot.passage(shown[0]).text, marked),
         title_marks=title_marks(snapshot.card(article), marked),
-        score=round(score * sure, 4),
+        score=_four_places(score * sure),
         strict=strict,
     )
+
+
+def _four_places(score: float) -> float:
+    """As `round(score, 4)`, which goes by decimal digits and takes ten times as long.
+
+    The product is exact, since scores are sums of 32-bit floats: 24 bits, times 14.
+    """
+    return round(score * 10_000) / 10_000

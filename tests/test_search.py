@@ -15,7 +15,7 @@ from kb.index.layout import locale_folder
 from kb.index.scorer import MAX_SECTIONS
 from kb.index.snapshot import Snapshot
 from kb.model import Audience, Correction
-from kb.search import CORRECTED_SHARE, Query, Results, search
+from kb.search import CORRECTED_SHARE, Query, Results, _four_places, search
 from kb.spelling import candidates
 from kb.suggest import suggest
 from kb.text.normalize import clean_query
@@ -486,3 +486,10 @@ def test_a_snapshot_that_was_replaced_can_be_forgotten(miniature: Indexed) -> No
     del snapshot
     gc.collect()
     assert gone() is None
+
+
+@given(st.floats(0, 1e6, width=32) | st.integers(0, 10**6).map(lambda number: number / 64))
+@example(0.03125)
+def test_scores_have_four_places_rounded_as_python_rounds(score: float) -> None:
+    for each in (score, CORRECTED_SHARE * score):
+        assert _four_places(each) == round(each, 4)
