@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from msgspec import Struct
 
-from kb.index.snapshot import Card, Floats, Ints, Snapshot
+from kb.index.snapshot import Card, Snapshot
 
 MAX_LIMIT = 20
 TERMS = 24
@@ -39,34 +39,12 @@ def related(snapshot: Snapshot, article: int, limit: int = 5) -> tuple[Related, 
 
 def _alike(snapshot: Snapshot, article: int) -> Iterator[tuple[int, dict[int, float]]]:
     """Articles by likeness, each with what the terms gave. Reads the terms' postings, not all articles."""
-    scores = np.zeros(snapshot.meta.articles, np.float32)
-    gains: dict[int, tuple[Ints, Floats]] = {}
-    for term, weight in _signature(snapshot, article).items():
-        holders, impact = _best_sections(snapshot, term)
-        gains[term] = holders, weight * impact
-        scores[holders] += gains[term][1]
+    signature, scorer = _signature(snapshot, article), snapshot.scorer
+    scores = scorer.likeness(signature)
     near = np.flatnonzero(scores > SHARE * scores[article])
-    for number in near[np.argsort(-scores[near], kind="stable")][: MAX_LIMIT + 30].astype(np.int32):
+    for number in near[np.argsort(-scores[near], kind="stable")][: MAX_LIMIT + 30].tolist():
         if number != article:
-            yield int(number), {term: _of(number, *gain) for term, gain in gains.items()}
-
-
-def _best_sections(snapshot: Snapshot, term: int) -> tuple[Ints, Floats]:
-    """The articles that hold a term, ascending, and its impact in the best section of each."""
-    row, impact = snapshot.words.of(term)
-    count = int(
-        row.searchsorted(np.int32(snapshot.meta.sections))
-    )  # of an int, numpy makes an array of 64 bits
-    if not count:
-        return row[:0], impact[:0]
-    owner = snapshot.section_article[row[:count]]
-    first = np.concatenate(([0], (owner[1:] != owner[:-1]).nonzero()[0] + 1))
-    return owner[first], np.maximum.reduceat(impact[:count], first)
-
-
-def _of(article: np.int32, holders: Ints, gain: Floats) -> float:
-    place = int(holders.searchsorted(article))
-    return float(gain[place]) if place < len(holders) and holders[place] == article else 0.0
+            yield number, dict(zip(signature, scorer.gains(signature, number), strict=True))
 
 
 def _signature(snapshot: Snapshot, article: int) -> dict[int, float]:
@@ -85,7 +63,7 @@ def _signature(snapshot: Snapshot, article: int) -> dict[int, float]:
 
 
 def _related(snapshot: Snapshot, article: int, gains: dict[int, float]) -> Related:
-    best = sorted(gains, key=lambda term: -gains[term])[:3]
+    best = sorted(gains, key=gains.__getitem__, reverse=True)[:3]
     return Related(
         snapshot.card(article), "content", tuple(snapshot.surface(term) for term in best if gains[term] > 0)
     )

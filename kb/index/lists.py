@@ -5,6 +5,7 @@ Rows are sections, then single lines of `questions`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -107,6 +108,12 @@ class Lists:
         inside = [_part(each, slice(cut)) for each, cut in zip(lists, cuts, strict=True)]
         lines = [_part(each, slice(cut, None)) for each, cut in zip(lists, cuts, strict=True)]
         return Asked(inside, [each for each in lines if len(each.row)], strict, postings)
+
+    def of_terms(self, terms: dict[int, float]) -> Iterator[Added]:
+        """The lists of some words with weights, without lines."""
+        for number, weight in terms.items():
+            each = _list(self._words, number, weight)
+            yield _part(each, slice(int(each.row.searchsorted(np.int32(self._sections)))))
 
     def _alternative(self, synonym: Synonym) -> tuple[int, Added]:
         """Rows where all its terms stand, with their mean impact there; its number where it is one term."""

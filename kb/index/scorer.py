@@ -103,6 +103,25 @@ class Scorer:
         _add(asked.sections, rows)
         return rows, asked.strict
 
+    def likeness(self, terms: dict[int, float]) -> Floats:
+        """Of each article the sum, over terms with weights, of what a term adds to its best section."""
+        scores = np.zeros(self._articles, np.float32)
+        for each in self._lists.of_terms(terms):
+            article = self._owner[each.row]
+            first = np.flatnonzero(np.append(True, article[1:] != article[:-1])[: len(article)])
+            if len(first):
+                scores[article[first]] += each.weight * np.maximum.reduceat(each.impact, first)
+        return scores
+
+    def gains(self, terms: dict[int, float], article: int) -> list[float]:
+        """What each of the terms added to the likeness of one article."""
+        rows = self._starts[article : article + 2].astype(np.int32)
+        found = []
+        for each in self._lists.of_terms(terms):
+            first, end = each.row.searchsorted(rows).tolist()
+            found.append(float(each.weight * each.impact[first:end].max()) if first < end else 0.0)
+        return found
+
     def _zeros(self) -> Floats:
         """One number a row, of the last query if that is done: new memory takes longer than to clear old."""
         try:

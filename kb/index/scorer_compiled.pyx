@@ -305,6 +305,40 @@ cdef class Scorer:
             _free(&query)
         return rows, strict
 
+    def likeness(self, dict terms):
+        scores = np.zeros(self.articles, np.float32)
+        cdef float[::1] sums = scores
+        for term, weight in terms.items():
+            self._like(term, weight, sums)
+        return scores
+
+    def gains(self, dict terms, Py_ssize_t article):
+        cdef Py_ssize_t number, n, end
+        cdef float most, factor
+        found = []
+        for term, weight in terms.items():
+            number, factor, most = term, weight, 0
+            end = self.word_ptr[number + 1]
+            n = _lower(&self.word_row[0], self.word_ptr[number], end, self.starts[article])
+            while n < end and self.word_row[n] < self.starts[article + 1]:
+                most = self.word_impact[n] if self.word_impact[n] > most else most
+                n += 1
+            found.append(factor * most)
+        return found
+
+    cdef void _like(self, Py_ssize_t term, float weight, float[::1] sums) noexcept:
+        cdef Py_ssize_t n = self.word_ptr[term], end = self.word_ptr[term + 1]
+        cdef int article
+        cdef float most
+        with nogil:
+            while n < end and self.word_row[n] < self.sections:
+                article, most = self.owner[self.word_row[n]], self.word_impact[n]
+                n += 1
+                while n < end and self.word_row[n] < self.starts[article + 1]:
+                    most = self.word_impact[n] if self.word_impact[n] > most else most
+                    n += 1
+                sums[article] += weight * most
+
     cdef Scratch _scratch(self):
         # one that failed is not used again
         return self.spare.pop() if self.spare else Scratch(self.rows_count, self.articles)

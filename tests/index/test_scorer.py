@@ -108,6 +108,31 @@ def test_both_kernels_put_articles_in_the_same_order(seed: int) -> None:
 
 
 @compiled
+@settings(max_examples=200, deadline=None)
+@given(SEEDS)
+def test_both_kernels_find_articles_alike_as_a_count_by_hand_does(seed: int) -> None:
+    made = Made(seed)
+    terms = {
+        number: float(made.chance.choice([0.3, 1.0]))
+        for number in made.chance.permutation(TERMS)[:3].tolist()
+    }
+    likeness, gains = [np.float32(0)] * made.articles, {}
+    for number, weight in terms.items():
+        for row, impact in list_by_row(made.words)[number].items():
+            if row < made.sections.sum():
+                place = int(made.owner[row]), number
+                gains[place] = max(gains.get(place, np.float32(0)), np.float32(weight) * impact)
+        for article in range(made.articles):
+            likeness[article] += gains.get((article, number), np.float32(0))
+    for each in (kernel.compiled, kernel_numpy):
+        scorer = made.scorer(each)
+        assert scorer.likeness(terms).tolist() == [float(sum_) for sum_ in likeness]
+        for article in range(made.articles):
+            found = scorer.gains(terms, article)
+            assert found == [float(gains.get((article, number), 0)) for number in terms]
+
+
+@compiled
 def test_threads_that_ask_one_snapshot_do_not_disturb_each_other() -> None:
     made = Made(seed=7)
     scorer = made.scorer(kernel.compiled)
