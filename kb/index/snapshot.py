@@ -142,10 +142,10 @@ class Texts:
         self._sections, self._owner = article_sections, section_article
 
     def article(self, article: int) -> bytes:
-        return self._texts[int(self._sections[article]) + article]
+        return self._texts[self._sections.item(article) + article]
 
     def passage(self, section: int) -> bytes:
-        return self._texts[section + int(self._owner[section]) + 1]
+        return self._texts[section + self._owner.item(section) + 1]
 
 
 class Snapshot:
