@@ -12,6 +12,7 @@ from conftest import Indexed
 
 from kb.index import kernel
 from kb.index.blob import Blob
+from kb.index.pieces import Pieces
 from kb.index.scorer import Best
 from kb.index.snapshot import Snapshot
 from kb.related import related
@@ -34,13 +35,13 @@ class Work(NamedTuple):
 
 BOUNDS = {
     # a third above what was counted; postings and strings do not depend on the machine
-    "one word": ("返金", Work(1.7, 41, 17_500, 34_000, 1390)),
-    "three words": ("返金 期限 方法", Work(4.1, 55, 22_000, 39_000, 1620)),
-    "sentence": ("注文した商品を返品したときの返金はいつになりますか", Work(26, 60, 21_500, 53_000, 3180)),
-    "kana": ("へんきんのきげん", Work(2.9, 52, 19_000, 34_500, 1460)),
-    "suggest": ("返", Work(0, 24, 2000, 16_500, 255)),
-    "suggest, a slip": ("はんきん", Work(0, 8, 850, 29_000, 890)),
-    "related": ("returns/refund", Work(0, 19, 17_600, 44_500, 600)),
+    "one word": ("返金", Work(1.7, 14, 8400, 15_000, 390)),
+    "three words": ("返金 期限 方法", Work(4.1, 14, 8100, 18_000, 410)),
+    "sentence": ("注文した商品を返品したときの返金はいつになりますか", Work(26, 14, 6200, 26_000, 450)),
+    "kana": ("へんきんのきげん", Work(2.9, 14, 8100, 17_000, 475)),
+    "suggest": ("返", Work(0, 14, 470, 14_500, 195)),
+    "suggest, a slip": ("はんきん", Work(0, 4, 220, 14_000, 345)),
+    "related": ("returns/refund", Work(0, 11, 16_500, 44_500, 185)),
 }
 
 
@@ -54,6 +55,9 @@ class Counting:
         best: Best = self._inner.best(*asked)
         self.postings += best.postings
         return best
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
 
 
 def _asking(snapshot: Snapshot, name: str, text: str) -> Callable[[], object]:
@@ -78,13 +82,21 @@ def _work(snapshot: Snapshot, ask: Callable[[], object], monkeypatch: pytest.Mon
     ask()
     sys.setprofile(None)
     with monkeypatch.context() as patch:
-        counting, read = Counting(snapshot.scorer), []
-        taken = Blob.__getitem__
+        counting, read = Counting(snapshot.scorer), list[bytes]()
         patch.setattr(Snapshot, "scorer", counting)
-        patch.setattr(Blob, "__getitem__", lambda self, number: read.append(taken(self, number)) or read[-1])
+        for strings in (Blob, Pieces):
+            patch.setattr(strings, "__getitem__", _noted(strings.__getitem__, read))
         ask()
     calls = sum(event in ("call", "c_call") for event in events)
     return Work(counting.postings / snapshot.meta.sections, len(read), sum(map(len, read)), memory, calls)
+
+
+def _noted(taken: Callable[[Any, int], bytes], read: list[bytes]) -> Callable[[Any, int], bytes]:
+    def take(strings: Any, number: int) -> bytes:
+        read.append(taken(strings, number))
+        return read[-1]
+
+    return take
 
 
 @pytest.mark.parametrize("name", BOUNDS)
