@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import islice
+from operator import itemgetter
 
 import numpy as np
 from msgspec import Struct
@@ -30,21 +31,20 @@ def related(snapshot: Snapshot, article: int, limit: int = 5) -> tuple[Related, 
     pinned = [Related(snapshot.card(n), "pinned") for n in numbers if n >= 0 and n != article]
     if len(pinned) >= limit:
         return tuple(pinned[:limit])
-    alike = (n for n in _alike(snapshot, article) if n[0] not in numbers)
-    return (
-        *pinned,
-        *(_related(snapshot, *n) for n, _ in zip(alike, range(limit - len(pinned)), strict=False)),
-    )
+    signature = _signature(snapshot, article)
+    near = (n for n in _alike(snapshot, article, signature) if n != article and n not in numbers)
+    alike = list(islice(near, limit - len(pinned)))
+    gains = snapshot.scorer.gains(signature, alike)
+    found = (_related(snapshot, n, signature, each) for n, each in zip(alike, gains, strict=True))
+    return (*pinned, *found)
 
 
-def _alike(snapshot: Snapshot, article: int) -> Iterator[tuple[int, dict[int, float]]]:
-    """Articles by likeness, each with what the terms gave. Reads the terms' postings, not all articles."""
-    signature, scorer = _signature(snapshot, article), snapshot.scorer
-    scores = scorer.likeness(signature)
+def _alike(snapshot: Snapshot, article: int, signature: dict[int, float]) -> list[int]:
+    """Articles by likeness, itself among them. Reads the terms' postings, not all articles."""
+    scores = snapshot.scorer.likeness(signature)
     near = np.flatnonzero(scores > SHARE * scores[article])
-    for number in near[np.argsort(-scores[near], kind="stable")][: MAX_LIMIT + 30].tolist():
-        if number != article:
-            yield number, dict(zip(signature, scorer.gains(signature, number), strict=True))
+    alike: list[int] = near[np.argsort(-scores[near], kind="stable")][: MAX_LIMIT + 30].tolist()
+    return alike
 
 
 def _signature(snapshot: Snapshot, article: int) -> dict[int, float]:
@@ -62,8 +62,7 @@ def _signature(snapshot: Snapshot, article: int) -> dict[int, float]:
     return {int(terms[n]): float(weight[n] / weight[top[0]]) for n in top if weight[n] > 0}
 
 
-def _related(snapshot: Snapshot, article: int, gains: dict[int, float]) -> Related:
-    best = sorted(gains, key=gains.__getitem__, reverse=True)[:3]
-    return Related(
-        snapshot.card(article), "content", tuple(snapshot.surface(term) for term in best if gains[term] > 0)
-    )
+def _related(snapshot: Snapshot, article: int, signature: dict[int, float], gains: list[float]) -> Related:
+    most_first = sorted(zip(signature, gains, strict=True), key=itemgetter(1), reverse=True)
+    terms = tuple(snapshot.surface(term) for term, gain in most_first[:3] if gain > 0)
+    return Related(snapshot.card(article), "content", terms)

@@ -57,11 +57,11 @@ def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
             return None
         used = plan(snapshot, question.text) if whole else _words_alone(question.words)
         query = Query(text="", category=question.category)
-        if question.article >= 0:
-            return lambda: len(related(snapshot, question.article, 10))
 
         def ask() -> int:
             kernel.choose(kernel_name)
+            if question.article >= 0:
+                return len(related(snapshot, question.article, 10))
             best = snapshot.scorer.best(used, WEIGHTS.question, _filter(snapshot, query), 0.0, (), 10, 0, 10)
             _facets(snapshot, query, best.strict)
             total = kernel.chosen.size(best.strict)

@@ -113,13 +113,15 @@ class Scorer:
                 scores[article[first]] += each.weight * np.maximum.reduceat(each.impact, first)
         return scores
 
-    def gains(self, terms: dict[int, float], article: int) -> list[float]:
-        """What each of the terms added to the likeness of one article."""
-        rows = self._starts[article : article + 2].astype(np.int32)
-        found = []
-        for each in self._lists.of_terms(terms):
-            first, end = each.row.searchsorted(rows).tolist()
-            found.append(float(each.weight * each.impact[first:end].max()) if first < end else 0.0)
+    def gains(self, terms: dict[int, float], articles: list[int]) -> list[list[float]]:
+        """What each of the terms added to the likeness of each of some articles."""
+        found = [[0.0] * len(terms) for _ in articles]
+        starts, ends = self._starts[articles].astype(np.int32), self._starts[1:][articles].astype(np.int32)
+        for place, each in enumerate(self._lists.of_terms(terms)):
+            first, end = each.row.searchsorted(starts).tolist(), each.row.searchsorted(ends).tolist()
+            for own, begin, stop in zip(found, first, end, strict=True):
+                if begin < stop:
+                    own[place] = float(each.weight * each.impact[begin:stop].max())
         return found
 
     def _zeros(self) -> Floats:

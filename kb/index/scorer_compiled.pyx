@@ -312,19 +312,17 @@ cdef class Scorer:
             self._like(term, weight, sums)
         return scores
 
-    def gains(self, dict terms, Py_ssize_t article):
-        cdef Py_ssize_t number, n, end
-        cdef float most, factor
-        found = []
-        for term, weight in terms.items():
-            number, factor, most = term, weight, 0
-            end = self.word_ptr[number + 1]
-            n = _lower(&self.word_row[0], self.word_ptr[number], end, self.starts[article])
-            while n < end and self.word_row[n] < self.starts[article + 1]:
-                most = self.word_impact[n] if self.word_impact[n] > most else most
-                n += 1
-            found.append(factor * most)
-        return found
+    def gains(self, dict terms, list articles):
+        return [[self._gain(term, weight, article) for term, weight in terms.items()] for article in articles]
+
+    cdef float _gain(self, Py_ssize_t term, float weight, Py_ssize_t article) noexcept:
+        cdef Py_ssize_t end = self.word_ptr[term + 1]
+        cdef Py_ssize_t n = _lower(&self.word_row[0], self.word_ptr[term], end, self.starts[article])
+        cdef float most = 0
+        while n < end and self.word_row[n] < self.starts[article + 1]:
+            most = self.word_impact[n] if self.word_impact[n] > most else most
+            n += 1
+        return weight * most
 
     cdef void _like(self, Py_ssize_t term, float weight, float[::1] sums) noexcept:
         cdef Py_ssize_t n = self.word_ptr[term], end = self.word_ptr[term + 1]
