@@ -234,10 +234,7 @@ class Scorer:
         least = (SECTION_SHARE * np.array(highest, np.float32)).tolist()
         page = []
         for (article, score, strict), start, own, enough in zip(found, starts, sums, least, strict=True):
-            shown = []
-            for section, each in enumerate(own, start):
-                if each >= enough and each > 0:
-                    shown.append(section)
+            shown = [n for n, each in enumerate(own, start) if each >= enough] if enough > 0 else []
             if len(shown) > 1:
                 shown.sort(key=lambda section: -own[section - start])
             page.append((article, score, strict, tuple(shown[:MAX_SECTIONS]) or (start,)))
