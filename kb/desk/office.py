@@ -66,8 +66,18 @@ def _work(hears: int, var: Path, settings: Settings) -> None:
     # it ends with the workers, who come to their end in order
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _step_aside()
     heard(hears, BEGIN_SECONDS)
     run(hears, var, settings)
+
+
+def _step_aside() -> None:
+    """Readers come first: it never takes a processor from a worker that has just got one.
+
+    A lower priority would have it starve, and facts wait, where the machine is busy with other work.
+    """
+    with suppress(AttributeError, OSError):  # only Linux has it
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def run(hears: int, var: Path, settings: Settings) -> None:
