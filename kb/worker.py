@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -25,7 +26,7 @@ from gunicorn.http.body import LengthReader  # type: ignore[import-untyped]
 from gunicorn.http.message import Request  # type: ignore[import-untyped]
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
 from kb.processes import heard
 
@@ -196,6 +197,18 @@ class Lending:
         self._returned.release()
 
 
+class Connection(gthread.TConn):  # type: ignore[misc]
+    """Waits in a thread for the other side to close it, up to two seconds; gunicorn has the loop wait."""
+
+    closers: ThreadPoolExecutor
+
+    def close(self, graceful: bool = False) -> None:
+        if graceful:
+            self.closers.submit(super().close, graceful=True)
+        else:
+            super().close()
+
+
 class _Answer:
     """What gunicorn takes for a thread's future: the answer is given when its result is asked for."""
 
@@ -214,7 +227,7 @@ class _Answer:
             worker.lending.end(worker.wake)
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(gthread.ThreadWorker):  # type: ignore[misc]
     """Its loop answers what is asked. While one answer takes long, a stand-in goes on with the loop, whose
     answers are given by gunicorn's threads.
 
@@ -230,11 +243,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         _share_one_heap()
         gunicorn.http.RequestParser = Parser
         wsgi.Response = Response
+        gthread.TConn = Connection
+        Connection.closers = ThreadPoolExecutor(2)
         super().init_process()
 
     def run(self) -> None:
         threading.Thread(target=self._stand_in, name="stand-in", daemon=True).start()
-        super().run()
+        try:
+            super().run()
+        finally:
+            Connection.closers.shutdown(wait=False, cancel_futures=True)
 
     def _stand_in(self) -> None:
         while True:

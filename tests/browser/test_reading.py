@@ -169,7 +169,8 @@ def test_the_home_page_tells_what_was_read_most_this_week(reader, center):
     popular = page.get_by_role("region", name="今週よく読まれている記事")
     note(center.store, center.parts.var)
     with listening(create_app(center.parts)) as fresh:
-        page.goto(f"{fresh}/ja/")
+        # all that it loads: it may not be told of a server that has ended meanwhile
+        page.goto(f"{fresh}/ja/", wait_until="networkidle")
         expect(popular.get_by_role("link", name="領収書の発行")).to_be_visible()
     latest = page.get_by_role("region", name="新しくなった記事")
     expect(latest.get_by_role("link").first).to_have_text(re.compile("箱をあける|組み立てる"))

@@ -179,6 +179,23 @@ def test_answers_that_take_long_keep_nobody_waiting_as_long_as_there_are_threads
     assert service.get("/healthz")[0] == 200
 
 
+def test_those_who_do_not_close_what_was_to_be_closed_keep_nobody_waiting(running):
+    service, _, _ = running
+    host, port = service.url.removeprefix("http://").split(":")
+    assert service.get("/healthz")[0] == 200
+    left = [socket.create_connection((host, int(port)), timeout=20) for _ in range(8)]
+    began = time.monotonic()
+    for connection in left:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
+    # gunicorn would wait two seconds for each of them
+    for _ in range(10):
+        assert service.get("/healthz")[0] == 200
+    assert time.monotonic() - began < 4
+    for connection in left:
+        connection.close()
+
+
 def test_requests_sent_without_waiting_for_answers_are_all_answered_and_others_between_them(running):
     service, _, _ = running
     host, port = service.url.removeprefix("http://").split(":")
