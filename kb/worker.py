@@ -8,6 +8,7 @@ import ctypes
 import mmap
 import re
 import selectors
+import signal
 import socket
 import threading
 import time
@@ -247,7 +248,14 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         Connection.closers = ThreadPoolExecutor(2)
         super().init_process()
 
+    def forked_from(self, arbiter: Any) -> None:
+        """Until a worker has handlers of its own, signals go to its copy of the arbiter's, and wait there."""
+        self._signals = arbiter.SIG_QUEUE
+
     def run(self) -> None:
+        while not self._signals.empty():
+            if self._signals.get_nowait() in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+                self.alive = False
         threading.Thread(target=self._stand_in, name="stand-in", daemon=True).start()
         try:
             super().run()

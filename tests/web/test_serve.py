@@ -38,6 +38,19 @@ from kb.settings import load
 serve(Path(sys.argv[1]), "127.0.0.1", 0, load())
 """
 
+LATE = """
+import time
+from kb.worker import Worker
+
+begin = Worker.init_process
+
+def late(worker):
+    time.sleep(1.5)
+    begin(worker)
+
+Worker.init_process = late
+"""
+
 EAGER = """
 import sys
 from http.client import HTTPConnection
@@ -267,6 +280,16 @@ def test_when_a_worker_is_replaced_all_go_on_and_count_together(tmp_path, monkey
     assert service.process.wait(20) == 0
     assert "Traceback" not in service.log.read_text("utf-8")
     assert not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_that_is_stopped_while_its_workers_begin_ends_at_once(tmp_path, stop):
+    build(read_tree(write_tree(tmp_path / "articles")), tmp_path / "var", processes=1)
+    service = Running(tmp_path / "var", tmp_path / "log", ("-c", LATE + START))
+    time.sleep(0.3)
+    service.process.send_signal(stop)
+    # a worker that had not heard it would be killed after thirty seconds
+    assert service.process.wait(20) == 0
 
 
 def test_a_connection_goes_on_behind_a_body_that_nobody_read(running):
