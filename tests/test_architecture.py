@@ -24,6 +24,7 @@ LAYERS = (
     ("records_cli",),
     ("serve",),  # gunicorn
     ("worker",),
+    ("lending",),
     ("api",),  # routes, error table
     ("web",),  # HTTP in and out
     ("publish", "tickets"),  # from a push to a live index · what is filed

@@ -1,14 +1,10 @@
-"""Connections are shared out by counts that all workers see; a loop is lent while an answer takes long."""
+"""Connections are shared out by counts that all workers see."""
 
 from __future__ import annotations
 
 import os
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from kb.worker import Connections, Lending
+from kb.worker import Connections
 
 
 def test_who_has_more_connections_than_another_is_ahead() -> None:
@@ -33,71 +29,3 @@ def test_processes_forked_later_see_each_others_counts() -> None:
         os._exit(0)
     os.waitpid(child, 0)
     assert connections.ahead(1)
-
-
-@contextmanager
-def stand_in(lending: Lending) -> Iterator[list[str]]:
-    """A thread that takes the loop whenever it may; what happened, in order."""
-    happened: list[str] = []
-    ended = threading.Event()
-
-    def work() -> None:
-        while True:
-            lending.take()
-            if ended.is_set():
-                return
-            happened.append("taken")
-            while lending.answering:
-                time.sleep(0.0005)
-            happened.append("given back")
-            lending.give_back()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield happened
-    ended.set()
-    lending.begin()  # it ends in the middle of an answer
-    thread.join(10)
-    assert not thread.is_alive()
-
-
-def answer(lending: Lending, seconds: float, happened: list[str]) -> None:
-    lending.begin()
-    time.sleep(seconds)
-    lending.end(lambda: happened.append("asked back"))
-    happened.append("answered")
-
-
-def test_a_loop_is_lent_while_one_answer_takes_long_and_given_back_before_the_next() -> None:
-    lending = Lending(seconds=0.02)
-    with stand_in(lending) as happened:
-        for _ in range(3):
-            answer(lending, 0.2, happened)
-        assert sorted(happened[:3]) == ["asked back", "given back", "taken"]
-        assert happened[0] == "taken"
-        assert [each for each in happened if each == "answered"] == ["answered"] * 3
-        assert happened[3::4] == ["answered"] * 3
-        assert (lending.times, lending.lent) == (3, False)
-
-
-def test_quick_answers_lend_nothing_however_many_there_are() -> None:
-    lending = Lending(seconds=1.0)
-    with stand_in(lending) as happened:
-        for _ in range(5_000):
-            answer(lending, 0, happened)
-        assert lending.times == 0
-        assert set(happened) == {"answered"}
-
-
-def test_an_answer_that_begins_as_the_stand_in_falls_asleep_is_noticed() -> None:
-    lending = Lending(seconds=0.001)
-    with stand_in(lending) as happened:
-        for number in range(150):
-            time.sleep(number % 7 * 0.0005)
-            lending.begin()
-            began = time.monotonic()
-            while not lending.lent:
-                assert time.monotonic() - began < 10, number
-                time.sleep(0.0002)
-            lending.end(lambda: None)
-        assert happened.count("taken") == happened.count("given back") == 150

@@ -1,0 +1,71 @@
+"""A worker's loop, lent to a second thread while the first one is held up. Used by `worker`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+LONG_SECONDS = 0.005
+"""Of one answer, after which another thread takes over the loop: three times what a search takes."""
+
+
+class Lending:
+    """Whose the loop is: the main thread's, and a stand-in's while an answer of the main thread takes long.
+
+    The main thread says when it begins to answer and when it has; the stand-in looks every few milliseconds
+    whether it is still the same answer, and sleeps where nothing is asked.
+    """
+
+    def __init__(self, seconds: float = LONG_SECONDS) -> None:
+        self.lent = False
+        self.times = 0
+        """How often it was lent."""
+        self.answering = False
+        self._seconds = seconds
+        self._answer = 0
+        """Number of the latest."""
+        self._changing = threading.Lock()
+        self._returned, self._woken = threading.Semaphore(0), threading.Semaphore(0)
+        self._asleep = False
+
+    def begin(self) -> None:
+        """The main thread begins an answer."""
+        self._answer += 1
+        self.answering = True
+        if self._asleep:
+            self._asleep = False
+            self._woken.release()
+
+    def end(self, ask_back: Callable[[], None]) -> None:
+        """It has answered; waits for the loop if that was lent. `ask_back` ends the stand-in's waiting."""
+        with self._changing:
+            self.answering = False
+            lent = self.lent
+        if lent:
+            ask_back()
+            self._returned.acquire()
+
+    def take(self) -> None:
+        """The stand-in waits until one answer takes long; then the loop is its own."""
+        while True:
+            answer = self._answer
+            time.sleep(self._seconds)
+            with self._changing:
+                if self.answering and answer == self._answer:
+                    self.lent, self.times = True, self.times + 1
+                    return
+            if not self.answering and answer == self._answer:
+                self._sleep()
+
+    def _sleep(self) -> None:
+        self._asleep = True
+        if self.answering:  # begun before it could see that nobody looks
+            self._asleep = False
+        else:
+            self._woken.acquire()
+
+    def give_back(self) -> None:
+        """The stand-in will not touch the loop any more."""
+        self.lent = False
+        self._returned.release()
