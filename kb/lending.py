@@ -66,6 +66,8 @@ class Lending:
             self._woken.acquire()
 
     def give_back(self) -> None:
-        """The stand-in will not touch the loop any more."""
-        self.lent = False
-        self._returned.release()
+        """The stand-in will not touch the loop any more, whether the answer has been given or not."""
+        with self._changing:
+            self.lent = False
+            if not self.answering:
+                self._returned.release()

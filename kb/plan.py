@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from importlib import import_module
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -66,15 +65,7 @@ _REMEMBERED_TERMS = 4096
 _HIRAGANA_RUN = re.compile(r"[\u3041-\u3096\u30fc]+")
 
 
-def _compiled() -> Any:
-    """The extension; None where there was no compiler when kb was installed."""
-    try:
-        return import_module("kb.text.query_compiled")
-    except ImportError:
-        return None
-
-
-compiled: Any = _compiled()
+compiled: Any = kernel.extension("kb.text.query_compiled")
 
 
 class Typed(Struct, frozen=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import trees
 from databases import (
     cluster,
     empty_url,
@@ -374,6 +375,17 @@ def make_index(tmp_path: Path) -> MakeIndex:
         return index(write(tmp_path / "articles", files), tmp_path / "var")
 
     return make
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A miniature tree that a test may change."""
+    return trees.write(tmp_path / "articles", trees.SHOP)
+
+
+@pytest.fixture
+def var(tmp_path: Path) -> Path:
+    return tmp_path / "var"
 
 
 @pytest.fixture(scope="session")

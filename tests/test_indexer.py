@@ -14,7 +14,6 @@ from trees import (
     ENGLISH,
     JAPANESE,
     PIXEL,
-    SHOP,
     SITE,
     answers,
     folders,
@@ -36,16 +35,6 @@ from kb.indexer import POOL_FROM, build
 from kb.model import Audience
 
 PUBLIC, AGENT = Audience.PUBLIC, Audience.AGENT
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return write(tmp_path / "articles", SHOP)
-
-
-@pytest.fixture
-def var(tmp_path: Path) -> Path:
-    return tmp_path / "var"
 
 
 def compiled(var: Path) -> dict[str, bytes]:

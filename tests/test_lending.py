@@ -76,3 +76,22 @@ def test_an_answer_that_begins_as_the_stand_in_falls_asleep_is_noticed() -> None
                 time.sleep(0.0002)
             lending.end(lambda: None)
         assert happened.count("taken") == happened.count("given back") == 150
+
+
+def test_a_loop_that_is_given_back_before_the_answer_is_not_waited_for_and_the_next_one_is() -> None:
+    lending, happened = Lending(seconds=0.001), list[str]()
+    lending.begin()
+    lending.take()
+    lending.give_back()
+    lending.end(lambda: happened.append("asked back"))
+    assert not happened
+
+    lending.begin()
+    lending.take()
+
+    def give_back_later() -> None:
+        happened.append("asked back")
+        threading.Timer(0.05, lambda: (happened.append("given back"), lending.give_back())).start()
+
+    lending.end(give_back_later)
+    assert happened == ["asked back", "given back"]

@@ -11,18 +11,16 @@ from typing import Any
 
 from kb.index import kernel_numpy
 
-_COMPILED = "kb.index.kernel_compiled"
 
-
-def _compiled() -> Any:
-    """The extension; None where there was no compiler when kb was installed."""
+def extension(name: str) -> Any:
+    """A compiled module; None where there was no compiler when kb was installed."""
     try:
-        return import_module(_COMPILED)
+        return import_module(name)
     except ImportError:
         return None
 
 
-compiled: Any = _compiled()
+compiled: Any = extension("kb.index.kernel_compiled")
 chosen: Any = compiled or kernel_numpy
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from importlib import import_module
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -67,15 +66,7 @@ class _Prepared:
         )
 
 
-def _compiled() -> Any:
-    """The extension; None where there was no compiler when kb was installed."""
-    try:
-        return import_module("kb.web.hits_compiled")
-    except ImportError:
-        return None
-
-
-compiled: Any = _compiled()
+compiled: Any = kernel.extension("kb.web.hits_compiled")
 _prepared: WeakKeyDictionary[Snapshot, dict[str, _Prepared]] = WeakKeyDictionary()
 
 

@@ -18,16 +18,6 @@ from kb.model import Audience
 OTHER = {"en/shipping.md": "# Shipping overseas\n\nBy balloon.\n"}
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return write(tmp_path / "articles", SHOP)
-
-
-@pytest.fixture
-def var(tmp_path: Path) -> Path:
-    return tmp_path / "var"
-
-
 def publish(root: Path, var: Path) -> str:
     """Build and switch as a publish does, so that one can go back; returns the folder."""
     with prepare(read_tree(root), var, processes=1) as prepared:

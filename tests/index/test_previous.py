@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-from trees import SHOP, index, live, write
+from trees import index, live, write
 
 from kb.content.tree import read_tree
 from kb.index.generation import live_folder
 from kb.index.layout import manifest_file
 from kb.index.previous import continued, known_articles
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return write(tmp_path / "articles", SHOP)
-
-
-@pytest.fixture
-def var(tmp_path: Path) -> Path:
-    return tmp_path / "var"
 
 
 def test_where_nothing_was_built_nothing_is_continued_and_nothing_is_wrong_with_that(var: Path) -> None:
