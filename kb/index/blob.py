@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,28 @@ def load(files: Mapped, name: str) -> Any:
 def offsets(lengths: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Where each of a row of items begins, and the end of the last."""
     return np.concatenate(([0], np.cumsum(np.asarray(lengths, np.int64)))).astype(np.int64)
+
+
+class Strings:
+    """Byte strings end to end in memory, as a file of them holds them; `bisect` when they are in order."""
+
+    def __init__(self, ptr: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]) -> None:
+        self.ptr, self.data = ptr, data
+
+    @classmethod
+    def of(cls, items: Sequence[bytes]) -> Strings:
+        return cls(offsets([len(item) for item in items]), np.frombuffer(b"".join(items), np.uint8))
+
+    def __len__(self) -> int:
+        return len(self.ptr) - 1
+
+    def __getitem__(self, number: int) -> bytes:
+        return bytes(self.data[self.ptr[number] : self.ptr[number + 1]])
+
+    def bisect(self, item: bytes) -> int:
+        """Number of the first that is not smaller than `item`."""
+        place: int = kernel.chosen.bisect(self.ptr, self.data, item)
+        return place
 
 
 class Blob:

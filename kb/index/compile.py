@@ -20,9 +20,9 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from kb.index import impacts, kernel
-from kb.index.blob import offsets
+from kb.index.blob import Strings, offsets
 from kb.index.former import Former
-from kb.index.joined import Joined, alive_of, names_of
+from kb.index.joined import Joined, names_of
 from kb.index.pieces import save_pieces
 from kb.index.postings import Floats, Ints, Wide
 from kb.index.saver import Saver, saving
@@ -271,9 +271,8 @@ def _save_cards(made: _Making) -> None:
     )
     made.folder.save("title_terms", terms.astype(np.int32))
     made.folder.save("title_terms_ptr", offsets(splice.lengths(ptr, added)))
-    cards = [_encode(replace(each.card, title_terms=())) for each in articles]
-    every, new = np.arange(len(made.former_sections)), np.arange(len(articles) + 1)
-    splice.save_blob(made.folder, "cards", former, every, cards, new)
+    cards = Strings.of([_encode(replace(each.card, title_terms=())) for each in articles])
+    made.folder.save_strings("cards", splice.string_each(former.strings("cards"), cards))
 
 
 def _compile_facets(made: _Making) -> dict[str, list[str]]:
@@ -281,12 +280,12 @@ def _compile_facets(made: _Making) -> dict[str, list[str]]:
     before, names = made.former.meta(), dict[str, list[str]]()
     for facet, plural in (("category", "categories"), ("tags", "tags"), ("products", "products")):
         came = [_values(each.card, facet) for each in made.came.articles]
-        every = names_of([name.encode() for name in before.get(plural, [])], came)
+        every = names_of(Strings.of([name.encode() for name in before.get(plural, [])]), came)
         starts, added = made.former.offsets(f"{facet}_ptr"), offsets([len(each) for each in came])
         old = every.before[made.former.array(f"{facet}_values")]
         values = made.splice.rows(old, starts, every.number, added)
-        alive, final = alive_of(every.names, values)
-        names[plural] = [name.decode() for name in alive]
+        alive, final = every.alive(values)
+        names[plural] = [alive[number].decode() for number in range(len(alive))]
         made.folder.save(f"{facet}_ptr", offsets(made.splice.lengths(starts, added)))
         made.folder.save(f"{facet}_values", final[values].astype(np.int32))
     return names

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from kb.index.blob import Blob, Mapped, load
+from kb.index.blob import Blob, Mapped, Strings, load
 
 Wide = npt.NDArray[np.int64]
 
@@ -45,7 +45,8 @@ class Former:
         found: dict[str, Any] = msgspec.json.decode(self.served["meta.json"]) if self.served else {}
         return found
 
-    def data(self, name: str) -> npt.NDArray[np.uint8]:
-        """The bytes of all items of a blob, one after the other."""
+    def strings(self, name: str) -> Strings:
+        """The items of a blob where they lie."""
         files = self._files(f"{name}.blob")
-        return np.frombuffer(b"" if files is None else files[f"{name}.blob"], np.uint8)
+        data = b"" if files is None else files[f"{name}.blob"]
+        return Strings(self.offsets(f"{name}_ptr"), np.frombuffer(data, np.uint8))

@@ -24,6 +24,7 @@ from kb.index.blob import offsets
 from kb.index.joined import Joined
 from kb.index.postings import Doubles, Floats, Ints, Lists, Wide
 from kb.index.schema import GRAM_B, QUESTION_B
+from kb.index.splice import among
 from kb.index.vectors import COUNT_BITS, ROW_BITS, Vectors
 from kb.index.words import Vocabulary
 
@@ -148,7 +149,8 @@ def merged_grams(old: Grams, came: Grams, moved: Ints) -> Iterator[Grams]:
 
     All at once they are the largest arrays there are, and memory that a process has not had yet is dear.
     """
-    codes = np.union1d(old.codes, came.codes)
+    places, there = among(old.codes, came.codes)
+    codes = np.insert(old.codes, places[~there], came.codes[~there])
     if not len(codes):
         yield came
     sizes = np.zeros(len(codes), np.int64)

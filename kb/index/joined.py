@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate
@@ -12,30 +11,42 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from kb.index import schema
-from kb.index.blob import offsets
+from kb.index.blob import Strings, offsets
+from kb.index.splice import Splice, spliced
 from kb.index.vectors import Vectors
 
 Wide = npt.NDArray[np.int64]
 
 
 class Names(Struct, frozen=True):
-    """Strings of before and of some articles, each once."""
+    """Strings of before and of some articles, each once, in order, as a binary search compares them."""
 
-    names: list[bytes]
-    """In order, as a binary search over the blob compares them."""
+    splice: Splice
+    both: tuple[Strings, Strings]
+    """Those of before, and those that are new; `splice` puts them together."""
     before: Wide
-    """Place in `names` of each string of before."""
+    """Number of each string of before."""
     number: Wide
-    """Place in `names` of each article's own strings, one article after the other."""
+    """Number of each article's own strings, one article after the other."""
     first: list[int]
     """Where an article's own begin in `number`."""
 
+    def __len__(self) -> int:
+        return len(self.splice)
 
-def names_of(before: Sequence[bytes], lists: Sequence[Sequence[str]]) -> Names:
+    def alive(self, numbers: Wide) -> tuple[Strings, Wide]:
+        """Those whose number occurs, and the new number of each, -1 for the others."""
+        alive = np.zeros(len(self), bool)
+        alive[numbers] = True
+        kept = self.splice.those(np.flatnonzero(alive)).string_each(*self.both)
+        return kept, np.where(alive, np.cumsum(alive) - 1, -1)
+
+
+def names_of(before: Strings, lists: Sequence[Sequence[str]]) -> Names:
     """The strings of before (each once, in order) and those of a list an article, joined."""
     own = {text: text.encode() for each in lists for text in each}
     wanted = sorted(own.values())
-    at = np.array([bisect_left(before, each) for each in wanted], np.int64)
+    at = np.array([before.bisect(each) for each in wanted], np.int64)
     missing = [place == len(before) or before[place] != each for place, each in zip(at, wanted, strict=True)]
     new = np.flatnonzero(missing)
     old = np.arange(len(before))
@@ -43,16 +54,9 @@ def names_of(before: Sequence[bytes], lists: Sequence[Sequence[str]]) -> Names:
     # behind the old ones before it and the new ones before it
     final = dict(zip(wanted, (at + np.cumsum(missing) - missing).tolist(), strict=True))
     number = np.array([final[own[text]] for each in lists for text in each], np.int64)
-    names = sorted([*before, *(wanted[each] for each in new.tolist())])
-    return Names(names, place, number, [0, *accumulate(map(len, lists))][:-1])
-
-
-def alive_of(names: list[bytes], numbers: Wide) -> tuple[list[bytes], Wide]:
-    """Those names whose number occurs, and the new number of each, -1 for the others."""
-    alive = np.zeros(len(names), bool)
-    alive[numbers] = True
-    kept = [names[number] for number in np.flatnonzero(alive).tolist()]
-    return kept, np.where(alive, np.cumsum(alive) - 1, -1)
+    both = before, Strings.of([wanted[each] for each in new.tolist()])
+    first = [0, *accumulate(map(len, lists))][:-1]
+    return Names(spliced(len(before), old, at[new]), both, place, number, first)
 
 
 class Joined:

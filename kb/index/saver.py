@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from kb.index.blob import ALIGN, SMALL_FILES, offsets
+from kb.index.blob import ALIGN, SMALL_FILES, Strings
 from kb.index.sums import FileSum, remember
 
 Given = TypeVar("Given")
@@ -79,12 +79,12 @@ class Saver:
 
     def save_blob(self, name: str, items: Sequence[bytes]) -> None:
         """Byte strings for `Blob`: one file of bytes and one of offsets (`<name>_ptr`)."""
-        self.save_parts(name, offsets([len(item) for item in items]), [b"".join(items)])
+        self.save_strings(name, Strings.of(items))
 
-    def save_parts(self, name: str, ptr: npt.NDArray[np.int64], parts: Sequence[Any]) -> None:
-        """The same from stretches of bytes, which hold many strings each."""
-        self.save(f"{name}_ptr", ptr)
-        self.put(f"{name}.blob", parts)
+    def save_strings(self, name: str, strings: Strings) -> None:
+        """The same of those that lie end to end already."""
+        self.save(f"{name}_ptr", strings.ptr)
+        self.put(f"{name}.blob", [strings.data])
 
     def beside(self, make: Callable[[Given], None], given: Given) -> None:
         """Have `make` run by another thread; what it saves is waited for, too."""

@@ -14,9 +14,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from kb.index.blob import offsets
-from kb.index.former import Former
-from kb.index.saver import Saver
+from kb.index.blob import Strings, offsets
 
 Wide = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
@@ -53,6 +51,10 @@ class Splice:
         """Some of its articles."""
         return Splice(self._old, self.source[first:end])
 
+    def those(self, numbers: Wide) -> Splice:
+        """The same, by number."""
+        return Splice(self._old, self.source[numbers])
+
     def pick(self, before: Items[T], added: Items[T]) -> list[T]:
         """One item an article."""
         base = self._old + 1
@@ -78,15 +80,15 @@ class Splice:
         empty = before[:0].astype(added.dtype) if len(added) else before[:0]
         return np.concatenate([empty, *self.parts(before, starts, added, added_starts)])
 
-    def save_blob(
-        self, folder: Saver, name: str, former: Former, starts: Any, added: Sequence[bytes], added_starts: Any
-    ) -> None:
-        """Write the byte strings `name` for `Blob`: those of before are copied without a look at each."""
-        ptr, came = former.offsets(f"{name}_ptr"), offsets([len(item) for item in added])
-        lengths = self.rows(np.diff(ptr), starts, np.diff(came), added_starts)
-        data = np.frombuffer(b"".join(added), np.uint8)
-        parts = self.parts(former.data(name), ptr[starts], data, came[added_starts])
-        folder.save_parts(name, offsets(lengths), parts)
+    def strings(self, before: Strings, starts: Any, added: Strings, added_starts: Any) -> Strings:
+        """The same of byte strings, which are copied without a look at each."""
+        lengths = self.rows(np.diff(before.ptr), starts, np.diff(added.ptr), added_starts)
+        data = self.rows(before.data, before.ptr[starts], added.data, added.ptr[added_starts])
+        return Strings(offsets(lengths), data)
+
+    def string_each(self, before: Strings, added: Strings) -> Strings:
+        """The same where what is numbered has one each."""
+        return self.strings(before, np.arange(len(before) + 1), added, np.arange(len(added) + 1))
 
     def moved(self, starts: Any, new_starts: Any, added_starts: Any) -> tuple[Ints, Ints]:
         """The new number of each row of before (-1: it goes), and of each added one."""
@@ -112,6 +114,14 @@ def by_name(before: Sequence[bytes], removed: set[bytes], added: Sequence[bytes]
     names = [before[number] for number in stay]
     places = [bisect_left(names, name) for name in added]
     return spliced(len(before), np.array(stay, np.int64), np.array(places, np.int64))
+
+
+def among(numbers: Any, wanted: Any) -> tuple[Wide, npt.NDArray[np.bool_]]:
+    """Before which of ascending numbers each wanted one comes, and whether it is that one itself."""
+    places = np.searchsorted(numbers, wanted)
+    there = places < len(numbers)
+    there[there] = numbers[places[there]] == wanted[there]
+    return places, there
 
 
 def _numbered(first: Wide, starts: Wide) -> Ints:

@@ -16,8 +16,7 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kb.index import kernel
-from kb.index.blob import Blob, Mapped, load, offsets
+from kb.index.blob import Blob, Mapped, Strings, load, offsets
 from kb.index.former import Former
 from kb.index.saver import Saver
 from kb.index.splice import Ints, Splice, spliced
@@ -74,7 +73,10 @@ def save_suggestions(
     ]
     _save_keys(folder, former, moved, sorted(keys))
     entries = [entry for own, _ in came for entry in own]
-    splice.save_blob(folder, "suggest_entries", former, starts, list(map(_encode, entries)), added)
+    encoded = Strings.of(list(map(_encode, entries)))
+    folder.save_strings(
+        "suggest_entries", splice.strings(former.strings("suggest_entries"), starts, encoded, added)
+    )
     weights = former.array("suggest_weight", np.float32), np.array(list(map(_weight, entries)), np.float32)
     folder.save("suggest_weight", splice.rows(weights[0], starts, weights[1], added))
     # by itself, since it changes with other articles
@@ -83,17 +85,17 @@ def save_suggestions(
 
 def _save_keys(folder: Saver, former: Former, moved: Ints, came: Sequence[tuple[bytes, int, int]]) -> None:
     """Sorted by key, then by entry: so are the old ones, and stay so with the new numbers (`moved`)."""
-    ptr, data = former.offsets("suggest_keys_ptr"), former.data("suggest_keys")
+    keys = former.strings("suggest_keys")
     numbers = moved[former.array("suggest_entry")]
     stay = np.flatnonzero(numbers >= 0)
     places = []
     for key, number, _ in came:
-        first, end = (kernel.chosen.bisect(ptr, data, each) for each in (key, key + b"\0"))
+        first, end = (keys.bisect(each) for each in (key, key + b"\0"))
         later = np.flatnonzero(numbers[first:end] > number)
         places.append(first + int(later[0]) if len(later) else end)
     splice = spliced(len(numbers), stay, np.searchsorted(stay, places))
-    every, new = np.arange(len(ptr)), np.arange(len(came) + 1)
-    splice.save_blob(folder, "suggest_keys", former, every, [key for key, _, _ in came], new)
+    every, new = np.arange(len(keys) + 1), np.arange(len(came) + 1)
+    folder.save_strings("suggest_keys", splice.string_each(keys, Strings.of([key for key, _, _ in came])))
     entry = np.array([number for _, number, _ in came], np.int32)
     place = np.array([place for _, _, place in came], np.int32)
     folder.save("suggest_entry", splice.rows(numbers, every, entry, new))

@@ -6,17 +6,17 @@ articles that came and takes off those of articles that went.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from kb.index.blob import offsets
+from kb.index.blob import Strings, offsets
 from kb.index.former import Former
-from kb.index.joined import Joined, Names, Wide, alive_of, names_of
+from kb.index.joined import Joined, Names, Wide, names_of
 from kb.index.saver import Saver
+from kb.index.splice import Splice, among
 from kb.index.vectors import Vectors
 from kb.text.kana import to_hiragana
 
@@ -24,7 +24,7 @@ from kb.text.kana import to_hiragana
 class Vocabulary(Struct, frozen=True):
     """The terms of a snapshot."""
 
-    names: list[bytes]
+    names: Strings
     before: Wide
     """New number of each term of before; -1 when it is no more."""
     every: Names
@@ -55,20 +55,20 @@ def compile_vocabulary(
     """Write terms, forms and readings."""
     articles = [*went, *came]
     delta = _Delta(Joined(articles), [-1] * len(went) + [1] * len(came))
-    every = names_of(former.items("terms"), [each.terms for each in articles])
-    forms = names_of(former.items("forms"), [each.forms for each in articles])
+    every = names_of(former.strings("terms"), [each.terms for each in articles])
+    forms = names_of(former.strings("forms"), [each.forms for each in articles])
     term, form, count = _written(former, delta, every, forms)
     # every term of an article is written somewhere in it
-    names, final = alive_of(every.names, term)
+    names, final = every.alive(term)
     vocabulary = Vocabulary(names, final[every.before], every, final)
     other = form >= 0
-    written, form_final = alive_of(forms.names, form[other])
+    written, form_final = forms.alive(form[other])
     term, form[other] = final[term], form_final[form[other]]
-    folder.save_blob("terms", names)
-    tables.save_blob("forms", written)
+    folder.save_strings("terms", names)
+    tables.save_strings("forms", written)
     for name, array in (("term", term), ("form", form), ("count", count)):
         tables.save(f"written_{name}", array.astype(np.int32))
-    touched = np.zeros(len(every.names), bool)
+    touched = np.zeros(len(every), bool)
     touched[every.number] = True
     again = np.unique(final[np.flatnonzero(touched & (final >= 0))])
     pairs = _Written(names, written, term, form, count)
@@ -78,11 +78,16 @@ def compile_vocabulary(
     return vocabulary
 
 
-def _counted(keys: Sequence[Wide], counts: Sequence[Wide]) -> tuple[Wide, Wide]:
-    """Keys in order, each once, with the sum of its counts; those whose sum is 0 left out."""
-    key, which = np.unique(np.concatenate(keys), return_inverse=True)
-    count = np.bincount(which, np.concatenate(counts), len(key)).astype(np.int64)
-    return key[count > 0], count[count > 0]
+def _counted(before: Wide, counts: Wide, came: Wide, signs: Wide) -> tuple[Wide, Wide]:
+    """Keys in order, each once (as those of before are), with the sum of its counts, unless that is 0."""
+    key, which = np.unique(came, return_inverse=True)
+    sums = np.bincount(which, signs, len(key)).astype(np.int64)
+    places, there = among(before, key)
+    total = counts.astype(np.int64)
+    total[places[there]] += sums[there]
+    new = places[~there]
+    every, total = np.insert(before, new, key[~there]), np.insert(total, new, sums[~there])
+    return every[total > 0], total[total > 0]
 
 
 # ---------------------------------------------------------------- forms
@@ -91,8 +96,8 @@ def _counted(keys: Sequence[Wide], counts: Sequence[Wide]) -> tuple[Wide, Wide]:
 class _Written(Struct, frozen=True):
     """How often each term is written how: `form` is -1 for the term itself; ordered by term, then form."""
 
-    terms: list[bytes]
-    forms: list[bytes]
+    terms: Strings
+    forms: Strings
     term: Wide
     form: Wide
     count: Wide
@@ -104,7 +109,7 @@ class _Written(Struct, frozen=True):
 
 def _written(former: Former, delta: _Delta, every: Names, forms: Names) -> tuple[Wide, Wide, Wide]:
     """Term, form, count, in the numbers of `every` and `forms`."""
-    wide = len(forms.names) + 1
+    wide = len(forms) + 1
     old = former.array("written_form").astype(np.int64)
     old[old >= 0] = forms.before[old[old >= 0]]
     (own_term, own_form, count), sign = delta.table("written", 3)
@@ -112,8 +117,8 @@ def _written(former: Former, delta: _Delta, every: Names, forms: Names) -> tuple
     other = own_form >= 0
     form[other] = forms.number[(own_form + delta.joined.shift("written", 12, forms.first))[other]]
     term = delta.joined.named(every, "written", 3, own_term)
-    keys = [every.before[former.array("written_term")] * wide + old + 1, term * wide + form + 1]
-    key, total = _counted(keys, [former.array("written_count"), sign * count])
+    before = every.before[former.array("written_term")] * wide + old + 1
+    key, total = _counted(before, former.array("written_count"), term * wide + form + 1, sign * count)
     return key // wide, key % wide - 1, total
 
 
@@ -121,33 +126,40 @@ def _save_surfaces(
     folder: Saver, former: Former, vocabulary: Vocabulary, pairs: _Written, again: Wide
 ) -> None:
     """The form that stands for each term, chosen anew where something changed."""
-    surfaces = [b""] * len(vocabulary.names)
-    for number, surface in zip(vocabulary.before.tolist(), former.items("surfaces"), strict=True):
-        if number >= 0:
-            surfaces[number] = surface
     first = np.searchsorted(pairs.term, again).tolist()
     end = np.searchsorted(pairs.term, again, side="right").tolist()
-    for number, start, stop in zip(again.tolist(), first, end, strict=True):
-        found = [(pairs.text(place), int(pairs.count[place])) for place in range(start, stop)]
-        surfaces[number] = _surface(vocabulary.names[number].decode(), found).encode()
-    folder.save_blob("surfaces", surfaces)
+    chosen = [
+        _surface(pairs.terms[number].decode(), [(pairs.text(n), int(pairs.count[n])) for n in range(*places)])
+        for number, *places in zip(again.tolist(), first, end, strict=True)
+    ]
+    before = former.strings("surfaces")
+    source = np.zeros(len(pairs.terms), np.int64)
+    stay = np.flatnonzero(vocabulary.before >= 0)
+    source[vocabulary.before[stay]] = stay
+    source[again] = len(before) + 1 + np.arange(len(again))
+    added = Strings.of([surface.encode() for surface in chosen])
+    folder.save_strings("surfaces", Splice(len(before), source).string_each(before, added))
 
 
 def _save_spellings(folder: Saver, pairs: _Written) -> None:
     """Every word in Latin script as it is written, with its term: what typos are compared with."""
-    spelled: dict[bytes, int] = {}
-    for number, form in zip(pairs.term.tolist(), pairs.form.tolist(), strict=True):
-        text = pairs.forms[form] if form >= 0 else pairs.terms[number]
-        if text.isascii():
-            # Wi-Fi as wifi
-            latin = text.lower() if text.isalpha() else _JOINTS.sub(b"", text).lower()
-            if latin.isalpha():
-                spelled[latin] = number
+    terms, forms = _latin(pairs.terms), _latin(pairs.forms)
+    every, itself = [*terms, *forms], pairs.form < 0
+    known = np.flatnonzero(np.where(itself, pairs.term < len(terms), pairs.form < len(forms)))
+    text = np.where(itself, pairs.term, pairs.form + len(terms))[known]
+    latin = np.fromiter(map(bytes.isalpha, every), bool, len(every))[text]
+    words = map(every.__getitem__, text[latin].tolist())
+    spelled = dict(zip(words, pairs.term[known[latin]].tolist(), strict=True))
     folder.save_blob("spellings", sorted(spelled))
-    folder.save("spelling_terms", np.array([spelled[latin] for latin in sorted(spelled)], np.int32))
+    folder.save("spelling_terms", np.array([spelled[word] for word in sorted(spelled)], np.int32))
 
 
-_JOINTS = re.compile(rb"[-_.+/&']")
+def _latin(strings: Strings) -> list[bytes]:
+    """Those that begin in ASCII, which come first, in small letters without what joins them: Wi-Fi as wifi."""
+    ends = strings.ptr[1 : strings.bisect(b"\x80") + 1]
+    parted = np.insert(strings.data[: ends[-1]] if len(ends) else strings.data[:0], ends, 0xFF).tobytes()
+    # what is in no UTF-8 stands between them
+    return parted.lower().translate(None, b"-_.+/&'").split(b"\xff")[:-1]
 
 
 def _surface(term: str, written: list[tuple[str, int]]) -> str:
@@ -172,15 +184,15 @@ def _compile_lexicon(
 ) -> None:
     """Which terms a kana spelling may stand for: かいやく → 解約. Counted is in how many articles."""
     readings = [each.readings for each in delta.joined.articles]
-    every, wide = names_of(former.items("lexicon"), readings), len(vocabulary.final)
+    every, wide = names_of(former.strings("lexicon"), readings), len(vocabulary.final)
     old = np.repeat(every.before, np.diff(former.offsets("lexicon_terms_ptr")))
     (own_reading, own_term), sign = delta.table("read_as", 2)
     reading = delta.joined.named(every, "read_as", 2, own_reading)
     term = delta.joined.named(vocabulary.every, "read_as", 2, own_term)
-    keys = [old * wide + vocabulary.every.before[former.array("lexicon_terms")], reading * wide + term]
-    key, count = _counted(keys, [former.array("lexicon_count"), sign])
-    names, final = alive_of(every.names, key // max(wide, 1))
-    folder.save_blob("lexicon", names)
+    before = old * wide + vocabulary.every.before[former.array("lexicon_terms")]
+    key, count = _counted(before, former.array("lexicon_count"), reading * wide + term, sign)
+    names, final = every.alive(key // max(wide, 1))
+    folder.save_strings("lexicon", names)
     counts: npt.NDArray[np.int64] = np.bincount(final[key // max(wide, 1)], minlength=len(names))
     folder.save("lexicon_terms_ptr", offsets(counts))
     folder.save("lexicon_terms", vocabulary.final[key % max(wide, 1)].astype(np.int32))
