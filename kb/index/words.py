@@ -70,7 +70,7 @@ def compile_vocabulary(
         tables.save(f"written_{name}", array.astype(np.int32))
     touched = np.zeros(len(every), bool)
     touched[every.number] = True
-    again = np.unique(final[np.flatnonzero(touched & (final >= 0))])
+    again = final[np.flatnonzero(touched & (final >= 0))]
     pairs = _Written(names, written, term, form, count)
     _save_surfaces(folder, former, vocabulary, pairs, again)
     _save_spellings(folder, pairs)
@@ -155,10 +155,10 @@ def _save_spellings(folder: Saver, pairs: _Written) -> None:
 
 
 def _latin(strings: Strings) -> list[bytes]:
-    """Those that begin in ASCII, which come first, in small letters without what joins them: Wi-Fi as wifi."""
-    ends = strings.ptr[1 : strings.bisect(b"\x80") + 1]
-    parted = np.insert(strings.data[: ends[-1]] if len(ends) else strings.data[:0], ends, 0xFF).tobytes()
-    # what is in no UTF-8 stands between them
+    """Those that begin in ASCII, which come first, in small letters without what joins them (Wi-Fi: wifi)."""
+    end = strings.bisect(b"\x80")
+    # parted meanwhile by what is in no UTF-8
+    parted = np.insert(strings.data[: strings.ptr[end]], strings.ptr[1 : end + 1], 0xFF).tobytes()
     return parted.lower().translate(None, b"-_.+/&'").split(b"\xff")[:-1]
 
 
