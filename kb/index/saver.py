@@ -38,9 +38,11 @@ _DONE.set_result(None)
 class Saver:
     """A folder that is being filled. What is given is not to be changed any more."""
 
-    def __init__(self, folder: Path, pool: ThreadPoolExecutor, begun: list[Future[None]]) -> None:
+    def __init__(
+        self, folder: Path, pool: ThreadPoolExecutor, making: list[Future[None]], writing: list[Future[None]]
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._folder, self._pool, self._begun = folder, pool, begun
+        self._folder, self._pool, self._making, self._writing = folder, pool, making, writing
         self._small: dict[str, bytes] = {}
 
     def save(self, name: str, array: npt.NDArray[Any]) -> None:
@@ -75,7 +77,7 @@ class Saver:
             writing.result()
             if not syncing.cancel():
                 syncing.result()
-            self._begun.append(self._pool.submit(file.finish))
+            self._writing.append(self._pool.submit(file.finish))
 
     def save_blob(self, name: str, items: Sequence[bytes]) -> None:
         """Byte strings for `Blob`: one file of bytes and one of offsets (`<name>_ptr`)."""
@@ -88,7 +90,7 @@ class Saver:
 
     def beside(self, make: Callable[[Given], None], given: Given) -> None:
         """Have `make` run by another thread; what it saves is waited for, too."""
-        self._begun.append(self._pool.submit(make, given))
+        self._making.append(self._pool.submit(make, given))
 
     def put(self, file: str, parts: Sequence[Any]) -> None:
         """A file of these bytes, a small one among others."""
@@ -99,7 +101,7 @@ class Saver:
 
     def put_alone(self, file: str, parts: Sequence[Any]) -> None:
         """A file of its own of these bytes, which other generations may have, too."""
-        self._begun.append(self._pool.submit(_write, self._folder / file, parts))
+        self._writing.append(self._pool.submit(_write, self._folder / file, parts))
 
     def put_small(self) -> None:
         """The small ones, when there will be no more."""
@@ -131,20 +133,17 @@ def saving(*folders: Path) -> Iterator[list[Saver]]:
 
     Raises OSError.
     """
-    begun: list[Future[None]] = []
+    making: list[Future[None]] = []
+    writing: list[Future[None]] = []
     with ThreadPoolExecutor(THREADS) as pool:
-        savers = [Saver(folder, pool, begun) for folder in folders]
+        savers = [Saver(folder, pool, making, writing) for folder in folders]
         yield savers
-        _wait(begun)
+        for each in making:
+            each.result()
         for saver in savers:
             saver.put_small()
-        _wait(begun)
-
-
-def _wait(begun: list[Future[None]]) -> None:
-    """Until all is done, and what that began meanwhile."""
-    while begun:
-        begun.pop().result()
+        for each in writing:
+            each.result()
 
 
 def _write(file: Path, parts: Sequence[Any]) -> None:

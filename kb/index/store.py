@@ -139,23 +139,22 @@ def seal(var: Path, folder: str, name: str, commit: str) -> None:
     """Bring a generation to the disk whole, with its manifest; what it shares was checked in this process."""
     root = layout.index_root(var)
     places = [layout.generation_folder(var, folder, audience) for audience in Audience]
-    files = sorted(path for place in places for path in place.rglob("*") if path.is_file())
+    every = sorted(path for place in places for path in (place, *place.rglob("*")))
+    folders = [path for path in every if path.is_dir()]
+    files = [path for path in every if path.is_file()]
     # what has another name lies on the disk already, as part of the generation before or by `saver`
     new = [path for path in files if path.stat().st_nlink == 1]
-    with ThreadPoolExecutor(SYNC_THREADS) as pool:
-        synced = [pool.submit(_sync, path) for path in new]
-        sums = dict(zip([str(file.relative_to(root)) for file in files], sums_of(files), strict=True))
-        for each in synced:
-            each.result()
+    sums = dict(zip([str(file.relative_to(root)) for file in files], sums_of(files), strict=True))
     manifest = Manifest(
         generation=name, fingerprint=fingerprint(), created=datetime.now(UTC), commit=commit, files=sums
     )
     signed = msgspec.structs.replace(manifest, sha256=generations.self_sum(manifest))
     file = layout.manifest_file(var, folder)
     file.write_bytes(msgspec.json.encode(signed))
-    inner = [path for place in places for path in place.rglob("*") if path.is_dir()]
-    for path in [file, *inner, *places, *(place.parent for place in places), root]:
-        _sync(path)
+    # all at once, whatever comes first: nothing of it is live before the pointer names it
+    with ThreadPoolExecutor(SYNC_THREADS) as pool:
+        for _ in pool.map(_sync, [*new, file, *folders, *(place.parent for place in places), root]):
+            pass
 
 
 def switch(var: Path, folder: str) -> None:
