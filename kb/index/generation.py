@@ -95,7 +95,9 @@ def read_manifest(var: Path, folder: str) -> Manifest:
 def verify(var: Path, manifest: Manifest, durable: bool) -> None:
     """Compare files with the manifest: contents, of those that nobody serves only when `durable`.
 
-    Raises IndexDamaged. 100 MB take 0.1 s, and what this process read before is not read again.
+    100 MB take 0.1 s, and what this process read before is not read again. Workers take it from each other
+    and from the builder of their service, too; who is to build on the files (`durable`) reads for itself.
+    Raises IndexDamaged.
     """
     root = index_root(var)
     served = {
@@ -109,7 +111,7 @@ def verify(var: Path, manifest: Manifest, durable: bool) -> None:
             size = os.stat(place).st_size  # noqa: PTH116 (hundreds of paths take longer than their files)
             if size != expected.size:
                 raise IndexDamaged(place, f"has {size} bytes, not {expected.size}")
-        found = sums_of(list(served))
+        found = sums_of(list(served), alone=durable)
     except OSError as error:
         where = error.filename or root
         raise IndexDamaged(where, f"cannot be read ({error.strerror or error})") from error

@@ -31,10 +31,11 @@ class LiveIndex:
     def current(self) -> Generation:
         """The live generation; a new one that cannot be opened leaves the old one serving, and is logged.
 
-        The first call after a switch opens the new one and returns it: its files are read once to compare
-        their checksums, 0.1 s for 10,000 sections. Meanwhile other threads are answered with the old one,
-        but no longer than `PATIENCE` from then on: after that they wait. So no request is held up by more
-        than the opening, and what was withdrawn is gone a second after the switch wherever anybody asks.
+        The first call after a switch opens the new one and returns it. What was built by a fork of the same
+        process takes 0.02 s, since that told the checksums of what it wrote; else files are read to compare
+        them, 0.1 s for 10,000 sections. Meanwhile other threads are answered with the old one, but no longer
+        than `PATIENCE` from then on: after that they wait. So no request is held up by more than the
+        opening, and what was withdrawn is gone a second after the switch wherever anybody asks.
         Raises IndexMissing, IndexDamaged, IndexMismatch when there is none to fall back on.
         """
         followed, now = self._followed, time.monotonic()

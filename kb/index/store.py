@@ -136,7 +136,10 @@ def is_live(var: Path, folder: str) -> bool:
 
 
 def seal(var: Path, folder: str, name: str, commit: str) -> None:
-    """Bring a generation to the disk whole, with its manifest; what it shares was checked in this process."""
+    """Bring a generation to the disk whole, with its manifest; what it shares was checked in this process.
+
+    What helpers wrote they tell the checksums of.
+    """
     root = layout.index_root(var)
     places = [layout.generation_folder(var, folder, audience) for audience in Audience]
     every = sorted(path for place in places for path in (place, *place.rglob("*")))
@@ -144,7 +147,8 @@ def seal(var: Path, folder: str, name: str, commit: str) -> None:
     files = [path for path in every if path.is_file()]
     # what has another name lies on the disk already, as part of the generation before or by `saver`
     new = [path for path in files if path.stat().st_nlink == 1]
-    sums = dict(zip([str(file.relative_to(root)) for file in files], sums_of(files), strict=True))
+    names = [str(file.relative_to(root)) for file in files]
+    sums = dict(zip(names, sums_of(files, alone=False), strict=True))
     manifest = Manifest(
         generation=name, fingerprint=fingerprint(), created=datetime.now(UTC), commit=commit, files=sums
     )
