@@ -174,13 +174,9 @@ class Generation:
         try:
             state = read_state(var, folder)
             synonyms = Synonyms(state.synonyms)
-            self._snapshots = {
-                (locale, audience): Snapshot(
-                    locale_folder(var, folder, audience, locale) / "snapshot", synonyms
-                )
-                for locale in state.locales
-                for audience in Audience
-            }
+            self._snapshots: dict[tuple[str, Audience], Snapshot] = {}
+            for locale in state.locales:
+                self._open(var, locale, synonyms)
         except (OSError, ValueError) as error:
             raise IndexDamaged(self.manifest.generation, f"cannot be opened ({error})") from error
         self._media, self._media_folder = state.media, media_folder(var)
@@ -192,6 +188,22 @@ class Generation:
         self.shown = {audience: self._shown_to(audience) for audience in Audience}
         """Locales that readers may know of, the site's order first."""
         self._pins = {(pin.locale, _same_query(pin.query)): pin.articles for pin in state.site.pinned}
+
+    def _open(self, var: Path, locale: str, synonyms: Synonyms) -> None:
+        """Both snapshots; one, where agents have nothing of their own in this locale."""
+        public, agent = (
+            locale_folder(var, self.folder, each, locale) / "snapshot"
+            for each in (Audience.PUBLIC, Audience.AGENT)
+        )
+        same = self.sums(locale, Audience.PUBLIC) == self.sums(locale, Audience.AGENT)
+        self._snapshots[locale, Audience.PUBLIC] = opened = Snapshot(public, synonyms)
+        self._snapshots[locale, Audience.AGENT] = opened if same else Snapshot(agent, synonyms)
+
+    def sums(self, locale: str, audience: Audience) -> dict[str, FileSum]:
+        """Checksums of one snapshot by the names of its files."""
+        start = f"{audience}/{self.folder}/{locale}/snapshot/"
+        files = self.manifest.files.items()
+        return {name.removeprefix(start): found for name, found in files if name.startswith(start)}
 
     @property
     def name(self) -> str:

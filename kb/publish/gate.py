@@ -26,7 +26,6 @@ from kb.evaluate import GOLDEN_RANK, Judged, Rank, golden, ranks
 from kb.explain import Explanation, Part, explain
 from kb.index.generation import Generation
 from kb.index.snapshot import Card, Snapshot
-from kb.index.sums import FileSum
 from kb.model import Audience, Finding, Tree
 from kb.plan import keep
 from kb.processes import by_two
@@ -95,20 +94,13 @@ def _still_true(known: Mapping[str, int], live: Generation, new: Generation) -> 
         if locale not in live.locales or locale not in new.locales or live.site.pinned != new.site.pinned:
             return False
         synonyms = [each.snapshot(locale, audience).synonyms.groups for each in (live, new)]
-        return synonyms[0] == synonyms[1] and _sums(live, locale, audience) == _sums(new, locale, audience)
+        return synonyms[0] == synonyms[1] and live.sums(locale, audience) == new.sums(locale, audience)
 
     def of(key: str) -> tuple[str, Audience]:
         locale, audience, *_ = key.split("\0")
         return locale, Audience(audience)
 
     return {key: rank for key, rank in known.items() if same(*of(key))}
-
-
-def _sums(generation: Generation, locale: str, audience: Audience) -> dict[str, FileSum]:
-    """Checksums of one index by the names of its files."""
-    start = f"{audience}/{generation.folder}/{locale}/snapshot/"
-    files = generation.manifest.files.items()
-    return {name.removeprefix(start): found for name, found in files if name.startswith(start)}
 
 
 def _key(judged: Judged) -> str:
@@ -243,8 +235,7 @@ def _by_place(parts: Iterable[Part]) -> defaultdict[str, float]:
 def smoke(new: Generation) -> None:
     """Search as a reader would: in each locale an article is found by its own title. Raises IndexDamaged."""
     for locale in new.locales:
-        for audience in Audience:
-            snapshot = new.snapshot(locale, audience)
+        for snapshot in dict.fromkeys(new.snapshot(locale, audience) for audience in Audience):
             count = snapshot.meta.articles
             for number in sorted({0, count // 2, count - 1} if count else ()):
                 card = snapshot.card(number)
