@@ -70,6 +70,7 @@ class _Kept(Struct, frozen=True):
 
 def get_ready(kept: Path) -> None:
     """Cut the golden queries that were asked last into words, so that the next gate need not."""
+    _code()
     with suppress(OSError, msgspec.MsgspecError, BadParameter):
         last = msgspec.msgpack.decode(kept.read_bytes(), type=_Kept)
         keep(clean_query(key.split("\0")[2]) for key in last.ranks)

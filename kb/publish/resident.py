@@ -13,15 +13,17 @@ import gc
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kb.errors import KbError
 from kb.later import importing
 from kb.processes import forked, heard, ring
 from kb.publish import background
 from kb.publish import status as statuses
-from kb.publish.orders import order_of
+from kb.publish.orders import Order, order_of
 from kb.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def _wait(hears: int, var: Path, settings: Settings) -> None:
     with importing():
         from kb.publish import publish
 
-        ready = publish.get_ready(var)
+        ready, order = publish.get_ready(var), _order(settings)
     gc.freeze()
     ending: set[int] = set()
     while _rung(hears, ending):
@@ -68,15 +70,23 @@ def _wait(hears: int, var: Path, settings: Settings) -> None:
         if child == 0:
             os.close(hears)
             os.close(over)
-            forked(partial(_publish, var, settings, partial(_over, ends), ready))
+            forked(partial(_publish, var, settings, order, partial(_over, ends), ready))
         os.close(ends)
         os.read(over, 1)  # nothing comes: its turn is over, or it was killed
         os.close(over)
         ending.add(child)
         heard(hears, REST_SECONDS)
         ready = publish.Ready()  # before there is another
-        ready = publish.get_ready(var)
+        ready, order = publish.get_ready(var), _order(settings)
         gc.freeze()
+
+
+def _order(settings: Settings) -> Order | None:
+    """What each push asks for; to find the repository of a folder takes git. None without one for now."""
+    with suppress(KbError):
+        order = order_of(settings, cause="hook")
+        return order if order.source.url else None
+    return None
 
 
 def _rung(hears: int, ending: set[int]) -> bool:
@@ -92,8 +102,10 @@ def _over(ends: int) -> None:
     os.nice(10)
 
 
-def _publish(var: Path, settings: Settings, ended: Callable[[], None], ready: Ready) -> None:
+def _publish(
+    var: Path, settings: Settings, order: Order | None, ended: Callable[[], None], ready: Ready
+) -> None:
     with background.log(var) as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    background.publish(order_of(settings, cause="hook"), var, ended=ended, ready=ready)
+    background.publish(order or order_of(settings, cause="hook"), var, ended=ended, ready=ready)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 import falcon
+from msgspec.structs import replace
 
 from kb.errors import BadSignature, PageNotFound, PayloadTooLarge
 from kb.publish import background, pushes
-from kb.publish.orders import order_of
+from kb.publish.orders import Order, order_of
 from kb.web import bodies, metrics
 from kb.web.answers import send_json
 from kb.web.resources import Resource
@@ -17,6 +18,9 @@ from kb.web.shapes import PushTaken
 
 class GitHook(Resource):
     """One push."""
+
+    _order: Order | None = None
+    """Of a repository: to find that of a folder takes git."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         try:
@@ -45,5 +49,7 @@ class GitHook(Resource):
         if var is None or not settings.git_url:
             raise PageNotFound("KB_GIT_URL is not set, so there is nothing to publish")
         with pushes.taken(var, digest, now):
-            background.push(order_of(settings, cause="hook", asked=now), var, self.parts.ring)
+            order = self._order or order_of(settings, cause="hook")
+            self._order = order if order.source.url else None
+            background.push(replace(order, asked=now), var, self.parts.ring)
         return PushTaken(accepted=True)
