@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path, PurePath
 
 from msgspec import Struct
@@ -24,6 +26,8 @@ MAX_FILE = 50_000_000
 _LFS = b"version https://git-lfs.github.com/spec/v1\n"
 FILE = "100"
 """Of a file the mode begins so."""
+_LINE = re.compile(r"(\d+) \w+ (\w+) +(-|\d+)\t([^\0]+)\0")
+"""Of `git ls-tree -l -z`: mode, blob, size, path."""
 _LINK, _SUBMODULE = "120000", "160000"
 _BATCH = 500
 
@@ -64,12 +68,12 @@ def export(mirror: Mirror, commit: str, below: str, folder: Path, last: Exported
     for path in [path for path, entry in had.items() if wanted.get(path) != entry]:
         _remove(folder, path)
     findings = [finding for entry in listed if (finding := _refused(entry))]
-    fresh = [entry for entry in listed if _safe(entry.path) and had.get(entry.path) != entry]
+    fresh = [entry for entry in listed if had.get(entry.path) != entry and _safe(entry.path)]
     files = [each for each in fresh if each.mode.startswith(FILE) and each.size <= MAX_FILE]
     told: list[Finding] = []
-    times = last_times(mirror, commit, below, {entry.path for entry in files})
+    when = last_times(mirror, commit, below, {entry.path for entry in files})
     for entry, data in zip(files, contents(mirror, [entry.blob for entry in files]), strict=True):
-        told += _write(entry, data, folder, times.get(entry.path, 0))
+        told += _write(entry, data, folder, when().get(entry.path, 0))
     links = [entry for entry in fresh if entry.mode == _LINK]
     # after all files: a link must not stand where a file's folder is to be
     for entry, data in zip(links, contents(mirror, [entry.blob for entry in links]), strict=True):
@@ -96,21 +100,18 @@ def _listed(mirror: Mirror, commit: str, below: str) -> Iterator[Entry]:
         if mirror.has(commit):
             return
         raise
-    for line in told.split(b"\0"):
-        if line:
-            about, _, name = line.partition(b"\t")
-            mode, _, blob, size = about.decode().split()
-            yield Entry(mode, blob, int(size) if size.isdigit() else 0, os.fsdecode(name))
+    for mode, blob, size, path in _LINE.findall(os.fsdecode(told)):
+        yield Entry(mode, blob, int(size) if size.isdigit() else 0, path)
 
 
 def _safe(path: str) -> bool:
     """Hidden files (`.git`, `.github`) are nobody's; a tree made by hand may even hold `..`."""
-    return not any(part.startswith(".") or not part for part in path.split("/"))
+    return "/." not in f"/{path}" and "//" not in f"/{path}/"
 
 
 def is_text(path: str) -> bool:
     """Whether a path is UTF-8; git stores any bytes."""
-    return not any("\ud800" <= character <= "\udfff" for character in path)
+    return path.isascii() or not any("\ud800" <= character <= "\udfff" for character in path)
 
 
 def _shown(path: str) -> str:
@@ -182,14 +183,21 @@ def contents(mirror: Mirror, blobs: Sequence[str]) -> Iterator[bytes]:
             place = end + 2 + size
 
 
-def last_times(mirror: Mirror, commit: str, below: str, paths: set[str]) -> dict[str, int]:
-    """When each path was last committed, in epoch seconds; merges do not count, as in `git log`."""
+def last_times(mirror: Mirror, commit: str, below: str, paths: set[str]) -> Callable[[], Mapping[str, int]]:
+    """When each path was last committed, in epoch seconds; merges do not count, as in `git log`.
+
+    Git looks while something else is done.
+    """
     if not paths:
-        return {}
+        return dict
     prefix = f"{below}/" if below else ""
     named = [f"{prefix}{path}" for path in paths] if len(paths) <= 50 else [below] if below else []
-    told = mirror.git("log", "--format=%x01%ct", "--name-only", "--no-renames", "-z",
-                      "--end-of-options", commit, "--", *named)  # fmt: skip
+    told = mirror.begin("log", "--format=%x01%ct", "--name-only", "--no-renames", "-z",
+                        "--end-of-options", commit, "--", *named)  # fmt: skip
+    return cache(lambda: _times(told(), prefix, paths))
+
+
+def _times(told: bytes, prefix: str, paths: set[str]) -> Mapping[str, int]:
     missing, found, when = set(paths), dict[str, int](), 0
     for token in told.split(b"\0"):
         token = token.strip(b"\n")

@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -53,6 +53,14 @@ def run(
     seconds: float = LOCAL_SECONDS, url: str = "",
 ) -> bytes:  # fmt: skip
     """What git prints in `folder`. Raises GitFailed with git's last words, without credentials."""
+    return begin(folder, *arguments, extra=extra, data=data, seconds=seconds, url=url)()
+
+
+def begin(
+    folder: Path, *arguments: str, extra: Mapping[str, str] | None = None, data: bytes = b"",
+    seconds: float = LOCAL_SECONDS, url: str = "",
+) -> Callable[[], bytes]:  # fmt: skip
+    """The same, to be asked for when something else was begun meanwhile: most of it is git's own start."""
     try:
         process = subprocess.Popen(  # noqa: S603 - no shell; refs and paths come after --end-of-options
             ["git", *_OPTIONS, *arguments], cwd=folder, env=_environment(extra or {}),  # noqa: S607
@@ -60,6 +68,10 @@ def run(
         )  # fmt: skip
     except OSError as error:
         raise GitFailed(f"git cannot be run: {error.strerror or error}") from error
+    return lambda: _heard(process, arguments[0], data, seconds, url)
+
+
+def _heard(process: subprocess.Popen[bytes], name: str, data: bytes, seconds: float, url: str) -> bytes:
     try:
         out, said = process.communicate(data, timeout=seconds)
     except BaseException as error:
@@ -68,10 +80,10 @@ def run(
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
-            raise GitFailed(f"git {arguments[0]} did not end within {seconds:.0f} seconds") from None
+            raise GitFailed(f"git {name} did not end within {seconds:.0f} seconds") from None
         raise
     if process.returncode:
-        raise GitFailed(f"git {arguments[0]}: {_last_words(said, url) or f'failed ({process.returncode})'}")
+        raise GitFailed(f"git {name}: {_last_words(said, url) or f'failed ({process.returncode})'}")
     return out
 
 
@@ -107,6 +119,9 @@ class Mirror:
 
     def git(self, *arguments: str, data: bytes = b"") -> bytes:
         return run(self.folder, *arguments, data=data)
+
+    def begin(self, *arguments: str) -> Callable[[], bytes]:
+        return begin(self.folder, *arguments)
 
     def text(self, *arguments: str) -> str:
         return self.git(*arguments).decode("utf-8", "surrogateescape").strip()

@@ -8,7 +8,7 @@ Only first parents count: what was never on the published branch was never read 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from kb.content.paths import MARKDOWN_ENDINGS
+from kb.errors import GitFailed
 from kb.publish.export import is_text
 from kb.publish.git import Mirror
 
@@ -58,13 +59,18 @@ class _Change(Struct, frozen=True):
 def follow(mirror: Mirror, commit: str, below: str, cache: Path) -> Lineage:
     """The lineage at a commit; continued from `cache` when that is earlier on the branch."""
     state = _cached(cache)
-    chain = mirror.commits("--first-parent", "--end-of-options", commit)
-    if state.below != below or state.commit not in chain:
+    if state.below != below:
         state = Lineage(below=below)
+    chain = mirror.begin("rev-list", "--first-parent", "--end-of-options", commit)
+    told = _log(mirror, state.commit, commit, below)
+    if state.commit not in ("", *chain().decode().split()):
+        with suppress(GitFailed):  # of a commit that may be no more
+            told()
+        state = Lineage(below=below)
+        told = _log(mirror, "", commit, below)
+    for changes in _commits(told(), below):
+        _apply(state, changes)
     if state.commit != commit:
-        span = [f"{state.commit}..{commit}"] if state.commit else [commit]
-        for changes in _commits(mirror, span, below):
-            _apply(state, changes)
         state.commit = commit
         with suppress(OSError):
             beside = cache.with_suffix(".new")
@@ -111,11 +117,17 @@ def _risen(state: Lineage, change: _Change) -> int | None:
     return identity
 
 
-def _commits(mirror: Mirror, span: list[str], below: str) -> Iterator[list[_Change]]:
+def _log(mirror: Mirror, since: str, commit: str, below: str) -> Callable[[], bytes]:
+    span = f"{since}..{commit}" if since else commit
+    return mirror.begin(
+        "-c", "diff.renameLimit=2000", "log", "--first-parent", "--diff-merges=first-parent",
+        "--reverse", "--raw", "-M", "-z", "--no-abbrev", "--diff-filter=ADR", "--format=%x01",
+        "--end-of-options", span, "--", *([below] if below else []),
+    )  # fmt: skip
+
+
+def _commits(told: bytes, below: str) -> Iterator[list[_Change]]:
     """Changes of each commit, the oldest first."""
-    told = mirror.git("-c", "diff.renameLimit=2000", "log", "--first-parent", "--diff-merges=first-parent",
-                      "--reverse", "--raw", "-M", "-z", "--no-abbrev", "--diff-filter=ADR", "--format=%x01",
-                      "--end-of-options", *span, "--", *([below] if below else []))  # fmt: skip
     prefix = f"{below}/" if below else ""
     changes: list[_Change] = []
     tokens = iter(told.split(b"\0"))
