@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from weakref import WeakKeyDictionary
 
+from kb.index.readings import BEGINNING
 from kb.index.snapshot import Snapshot
 
-SHORTEST_READING = 3
+SHORTEST_READING = BEGINNING
 """Readings of two kana (かい, ほう) stand for too many words to guess."""
 LONGEST_READING = 14
 _LONGEST_NEAR = 40
@@ -27,9 +27,10 @@ def read_kana(snapshot: Snapshot, run: str) -> list[Reading]:
     The best path maximises the sum of length^1.5, so かいやく beats かい + やく; what no word covers is
     passed over (particles, endings). Linear in the run times the longest reading.
     """
-    readings, beginnings = snapshot.readings, _beginnings_of(snapshot)
     # at most places none begins, so the twelve stretches from there need not be looked up
-    starts = deque(start for start in range(len(run)) if run[start : start + SHORTEST_READING] in beginnings)
+    places = range(len(run) - BEGINNING + 1)
+    begun = [snapshot.readings.beginning(run[start : start + BEGINNING]) for start in places]
+    starts = deque(start for start, some in enumerate(begun) if some)
     scores, last = [0.0], [-1]
     for end in range(1, len(run) + 1):
         score, begin = scores[end - 1], -1
@@ -39,7 +40,7 @@ def read_kana(snapshot: Snapshot, run: str) -> list[Reading]:
             if end - start < SHORTEST_READING:
                 break
             longer = scores[start] + (end - start) ** 1.5
-            if longer > score and run[start:end] in readings:
+            if longer > score and run[start:end] in begun[start]:
                 score, begin = longer, start
         scores.append(score)
         last.append(begin)
@@ -48,22 +49,11 @@ def read_kana(snapshot: Snapshot, run: str) -> list[Reading]:
     while end > 0:
         start = last[end]
         if start >= 0:
-            path.append((start, end, readings[run[start:end]]))
+            path.append((start, end, begun[start][run[start:end]]))
         end = start if start >= 0 else end - 1
     # a short reading in a run that is mostly something else is a chance (りょう in りょうしゅしょ)
     sure = 2 * sum(end - start for start, end, _ in path) > len(run)
     return [each for each in reversed(path) if sure or each[1] - each[0] > SHORTEST_READING]
-
-
-def _beginnings_of(snapshot: Snapshot) -> frozenset[str]:
-    known = _beginnings.get(snapshot)
-    if known is None:
-        known = _beginnings[snapshot] = frozenset(each[:SHORTEST_READING] for each in snapshot.readings)
-    return known
-
-
-_beginnings: WeakKeyDictionary[Snapshot, frozenset[str]] = WeakKeyDictionary()
-"""What a snapshot's readings begin with, some thousand."""
 
 
 def near(snapshot: Snapshot, word: str) -> Near | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -17,12 +16,12 @@ from kb.index import kernel
 from kb.index.blob import Blob, Mapped, load
 from kb.index.kernel_numpy import Forward
 from kb.index.pieces import Pieces
+from kb.index.readings import Readings
 from kb.index.schema import idf
 from kb.index.scorer import Postings, Scorer
 from kb.index.sets import Bits, Filled, bits_needed, filled, packed, tally_filled
 from kb.index.suggestions import SuggestionTable
 from kb.model import Article, Audience, Kind
-from kb.text.kana import is_kana
 from kb.text.synonyms import Member, Synonyms
 
 Floats = npt.NDArray[np.float32]
@@ -168,9 +167,8 @@ class Snapshot:
         self.forward_term: Ints = load(files, "forward_term")
         self.forward_start: Ints = load(files, "forward_start")
         self.forward_end: Ints = load(files, "forward_end")
-        self._lexicon = Blob(files, "lexicon")
-        self._lexicon_ptr = load(files, "lexicon_terms_ptr")
-        self._lexicon_terms = load(files, "lexicon_terms")
+        lexicon = Blob(files, "lexicon"), load(files, "lexicon_terms_ptr"), load(files, "lexicon_terms")
+        self.readings = Readings(*lexicon, self.terms, self.df)
         self.facets = {
             "category": Facet(files, "category", self.meta.categories),
             "tags": Facet(files, "tags", self.meta.tags),
@@ -238,23 +236,6 @@ class Snapshot:
     def latin_words(self) -> dict[str, int]:
         """Words in Latin script as they are written (policy, policies), in lower case, with their terms."""
         return dict(zip(map(bytes.decode, self._spellings), self._spelling_terms.tolist(), strict=True))
-
-    @cached_property
-    def readings(self) -> dict[str, tuple[int, ...]]:
-        """Kana → the terms that are read or written like that, the most frequent first.
-
-        In memory, because a query in kana asks for every stretch of itself.
-        """
-        found: dict[str, list[int]] = {}
-        for reading, (start, end) in zip(self._lexicon, pairwise(self._lexicon_ptr.tolist()), strict=True):
-            found[reading.decode()] = self._lexicon_terms[start:end].tolist()
-        for number, term in enumerate(map(bytes.decode, self.terms)):
-            if is_kana(term):
-                found.setdefault(term, []).append(number)
-        df = self.df.tolist()
-        return {
-            kana: tuple(sorted(numbers, key=lambda number: -df[number])) for kana, numbers in found.items()
-        }
 
     def synonyms_known(self, group: int) -> tuple[tuple[Member, tuple[int, ...], float], ...]:
         """The members of a synonym group that stand in this index: numbers and mean idf of their terms."""
