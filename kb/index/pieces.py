@@ -76,6 +76,6 @@ def save_pieces(
             same = old.index((own[0].start, own[0].stop))
             folder.link(file, former.served.folder / f"{name}-{same}.blob")
         else:
-            folder.put_alone(
-                file, [before[each] if each >= 0 else came[each] for part in own for each in part]
-            )
+            # at once: hundreds of parts would be as many turns of waiting for the interpreter
+            strings = (before[each] if each >= 0 else came[each] for part in own for each in part)
+            folder.put_alone(file, [b"".join(strings)])
