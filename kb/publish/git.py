@@ -36,6 +36,7 @@ _KEPT = ("GIT_SSH", "GIT_SSL", "GIT_PROXY", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYS
 """Of git's variables these say how to reach a remote; the others would turn it to another repository."""
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 _COMMIT = re.compile(r"[0-9a-f]{4,64}")
+_WHOLE = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def redact(text: str, url: str = "") -> str:
@@ -161,6 +162,10 @@ class Mirror:
             candidates = [f"refs/heads/{ref}", f"refs/tags/{ref}"]
             candidates += [ref] if _COMMIT.fullmatch(base) else []
         for candidate in candidates:
+            with suppress(OSError, ValueError):
+                told = (self.folder / candidate).read_text("ascii").strip()
+                if candidate.startswith("refs/heads/") and _WHOLE.fullmatch(told):
+                    return told  # a branch that was just fetched: git takes longer to start
             with suppress(GitFailed):
                 wanted = f"{candidate}^{{commit}}"
                 return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", wanted)

@@ -56,13 +56,24 @@ class _Change(Struct, frozen=True):
     """Of the old file; of a new one its own."""
 
 
-def follow(mirror: Mirror, commit: str, below: str, cache: Path) -> Lineage:
-    """The lineage at a commit; continued from `cache` when that is earlier on the branch."""
+def follow(mirror: Mirror, commit: str, below: str, cache: Path) -> Callable[[], Lineage]:
+    """The lineage at a commit; continued from `cache` when that is earlier on the branch.
+
+    Git looks it up until it is asked for.
+    """
     state = _cached(cache)
     if state.below != below:
         state = Lineage(below=below)
     chain = mirror.begin("rev-list", "--first-parent", "--end-of-options", commit)
     told = _log(mirror, state.commit, commit, below)
+    return lambda: _followed(mirror, state, commit, chain, told, cache)
+
+
+def _followed(
+    mirror: Mirror, state: Lineage, commit: str, chain: Callable[[], bytes], told: Callable[[], bytes],
+    cache: Path,
+) -> Lineage:  # fmt: skip
+    below = state.below
     if state.commit not in ("", *chain().decode().split()):
         with suppress(GitFailed):  # of a commit that may be no more
             told()

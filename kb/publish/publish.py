@@ -210,7 +210,7 @@ def _ready(var: Path, before: Ready) -> Ready:
 def _read(run: _Run, commit: str, ready: Ready) -> tuple[Tree, Past, tuple[Finding, ...], str]:
     """The articles, what became of old addresses, findings about these, the folder in the source."""
     order, var = run.order, run.var
-    live, known, below = ready.live, ready.known, ""
+    live, known, below, history = ready.live, ready.known, "", None
 
     def progress(done: int, total: int) -> None:
         if run.progress:
@@ -219,6 +219,7 @@ def _read(run: _Run, commit: str, ready: Ready) -> tuple[Tree, Past, tuple[Findi
     if order.source.url:
         with run.step("export"):
             made = reading.exported(order.source, commit, var)
+            history = reading.history_of(made, commit, var)
         with run.step("read"):
             tree = reading.tree_of(made, commit, locale=order.locale, known=known, progress=progress,
                                    processes=order.processes)  # fmt: skip
@@ -229,7 +230,7 @@ def _read(run: _Run, commit: str, ready: Ready) -> tuple[Tree, Past, tuple[Findi
                              processes=order.processes)  # fmt: skip
         run.update(commit=tree.commit)
     with run.step("history"):
-        past, told = reading.past_of(tree, order.source, var, below, live, order.locale)
+        past, told = reading.past_of(tree, order.source, var, below, live, order.locale, history)
     return tree, past, told, below
 
 

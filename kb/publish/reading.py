@@ -149,10 +149,16 @@ def _link(file: str, beside: str) -> None:
         shutil.copy2(file, beside)  # a disk without links, or a file with too many
 
 
+def history_of(made: Exported, commit: str, var: Path) -> redirects.History:
+    """Begin to look up what became of the files of an export."""
+    return redirects.history_of(mirror_of(var), commit, made.below, state_folder(var))
+
+
 def past_of(
-    tree: Tree, source: Source, var: Path, below: str, live: Generation | None, locale: str | None
-) -> tuple[Past, tuple[Finding, ...]]:
-    """What became of old addresses, and findings about them."""
+    tree: Tree, source: Source, var: Path, below: str, live: Generation | None, locale: str | None,
+    history: redirects.History | None = None,
+) -> tuple[Past, tuple[Finding, ...]]:  # fmt: skip
+    """What became of old addresses, and findings about them. `history`: begun before the tree was read."""
     if not source.url:
         return redirects.past_of_folder(tree, live)
-    return redirects.past_of(tree, mirror_of(var), tree.commit, below, state_folder(var), locale)
+    return redirects.past_of(tree, mirror_of(var), tree.commit, below, state_folder(var), locale, history)

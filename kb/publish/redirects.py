@@ -7,7 +7,7 @@ could read answers 410: anything else must look as if it had never been.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from kb.publish.lineage import Grave, Lineage, follow
 
 MOST_GRAVES = 2000
 """Deleted articles whose titles are looked up, the latest first; reading one takes 2 ms."""
+History = Callable[[], Lineage]
 _LINEAGE, _TITLES = "lineage.msgpack", "titles.msgpack"
 
 
@@ -38,11 +39,20 @@ class _Titles(Struct):
     known: dict[str, str] = {}
 
 
+def history_of(mirror: Mirror, commit: str, below: str, state: Path) -> History:
+    """Begin to look it up."""
+    return follow(mirror, commit, below, state / _LINEAGE)
+
+
 def past_of(
-    tree: Tree, mirror: Mirror, commit: str, below: str, state: Path, locale: str | None = None
-) -> tuple[Past, tuple[Finding, ...]]:
-    """What history and front matter tell of old addresses; `state`: folder of what is read once only."""
-    lineage = follow(mirror, commit, below, state / _LINEAGE)
+    tree: Tree, mirror: Mirror, commit: str, below: str, state: Path, locale: str | None = None,
+    history: History | None = None,
+) -> tuple[Past, tuple[Finding, ...]]:  # fmt: skip
+    """What history and front matter tell of old addresses; `state`: folder of what is read once only.
+
+    `history`: of this commit, where it was begun to be looked up.
+    """
+    lineage = (history or history_of(mirror, commit, below, state))()
     layout = _layout(tree, locale)
     present = {article.path: article.key for article in tree.articles}
     keys = set(present.values())
