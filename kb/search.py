@@ -143,6 +143,8 @@ def rank(snapshot: Snapshot, used: Plan, weights: Weights = WEIGHTS) -> Ranking:
 
 def _filter(snapshot: Snapshot, query: Query, without: str = "") -> Bits | None:
     """The articles that the filters leave, None for all; an unknown value leaves none."""
+    if not (query.category or query.tag or query.product):
+        return None
     allowed = None
     for name, value in (("category", query.category), ("tags", query.tag), ("products", query.product)):
         if value and name != without:
@@ -157,9 +159,9 @@ def _within(articles: Bits, allowed: Bits | None) -> Bits:
 def _facets(snapshot: Snapshot, query: Query, strict: Bits) -> dict[str, tuple[tuple[str, int], ...]]:
     facet = snapshot.facets["category"]
     counts = facet.tally(_within(strict, _filter(snapshot, query, without="category")))
-    held = filter(_COUNT, zip(facet.names, counts, strict=True))
     # names are in alphabetical order, which those of equal counts keep
-    return {"category": tuple(sorted(held, key=_COUNT, reverse=True))}
+    ranked = sorted(zip(facet.names, counts, strict=True), key=_COUNT, reverse=True)
+    return {"category": tuple(ranked[: len(counts) - counts.count(0)])}
 
 
 def _hit(snapshot: Snapshot, scored: Scored, marked: Sought, sure: float) -> Hit:

@@ -17,6 +17,8 @@ from kb.index.sets import Bits, bits_needed
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
+Wide = npt.NDArray[np.intp]
+"""Of the width that numpy looks up by, or else it converts them each time."""
 
 
 class Postings(NamedTuple):
@@ -81,7 +83,7 @@ class Lists:
     """The lists of one snapshot, whose frequent terms have their articles as sets, too."""
 
     def __init__(
-        self, words: Postings, grams: Postings, owner: Ints, sections: int, articles: int, frequent: Ints,
+        self, words: Postings, grams: Postings, owner: Wide, sections: int, articles: int, frequent: Ints,
         frequent_bits: Bits,
     ) -> None:  # fmt: skip
         self._words, self._grams, self._owner = words, grams, owner
@@ -97,9 +99,11 @@ class Lists:
             alternatives = [self._alternative(each) for each in group]
             words += alternatives
             lists.append(_best_of([each for _, each in alternatives]))
-        lists += [_list(self._words, *each) for each in plan.loose.items()]
-        grams = [_list(self._grams, *each) for each in plan.grams.items()]
-        lists += sorted(grams, key=lambda each: len(each.row))
+        if plan.loose:
+            lists += [_list(self._words, *each) for each in plan.loose.items()]
+        if plan.grams:
+            grams = [_list(self._grams, *each) for each in plan.grams.items()]
+            lists += sorted(grams, key=lambda each: len(each.row))
         strict, postings = self._strict(words), sum([len(each.row) for each in lists])
         if self._sections == len(self._owner):
             return Asked(lists, [], strict, postings)
@@ -139,7 +143,7 @@ class Lists:
             if place >= 0:
                 known.append(self._bits[place])
             else:
-                flags.put(self._owner.take(each.row), True)
+                flags[self._owner.take(each.row)] = True
         strict: Bits = np.packbits(flags, bitorder="little").view(np.uint64)
         for articles in known:
             strict |= articles

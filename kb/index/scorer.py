@@ -11,19 +11,17 @@ reach at least are put in order in Python.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from kb.index.lists import Added, Floats, Lists, Weighted
+from kb.index.lists import Added, Floats, Lists, Weighted, Wide
 from kb.index.lists import Ints as Ints
 from kb.index.lists import Offsets as Offsets
 from kb.index.lists import Postings as Postings
 from kb.index.sets import Bits, unpacked
-
-Wide = npt.NDArray[np.intp]
 
 Scored = tuple[int, float, bool, tuple[int, ...]]
 """Article, score, whether it matches strictly, the sections that answer (rows)."""
@@ -32,7 +30,7 @@ Found = tuple[int, float, bool]
 
 MAX_SECTIONS = 3
 """Sections shown of one article."""
-SECTION_SHARE = np.float32(0.6)
+SECTION_SHARE = float(np.float32(0.6))
 """A further section is shown when it scores this share of the best."""
 ROUNDED = 0.9999
 """Sums of hundreds of 32-bit floats are rounded by less."""
@@ -62,9 +60,14 @@ class Scorer:
         self, words: Postings, grams: Postings, owner: Ints, article_sections: Offsets, frequent: Ints,
         frequent_bits: Bits,
     ) -> None:  # fmt: skip
-        self._owner, self._starts = owner, article_sections
+        self._owner: Wide = owner.astype(np.intp)
+        self._starts = article_sections
+        # a single number comes from this in half the time
+        self._start_of = article_sections.data
         self._articles, self._sections = len(article_sections) - 1, int(article_sections[-1])
-        self._lists = Lists(words, grams, owner, self._sections, self._articles, frequent, frequent_bits)
+        self._lists = Lists(
+            words, grams, self._owner, self._sections, self._articles, frequent, frequent_bits
+        )
         self._spare: list[Floats] = []
         self.many = self._sections // 3
         """Of more postings than these it is quicker to look at all sections than at those of each posting."""
@@ -160,32 +163,30 @@ class Scorer:
         # more than are wanted: an article may have several sections, a section several words
         place = max(len(highest) - more * count, 0)
         highest.partition(place)
-        bar = highest.item(place)
+        bar = highest[place]
         least = bar if lines is None else ROUNDED * bar - lines.max().item()
         if least <= 0:
             return None
-        near = (sums >= least).nonzero()[0]
+        reaching = sums >= least
+        near = touched[reaching] if touched is not None else reaching.nonzero()[0]
         if len(near) > self.near:
             return None
-        owners = self._owner.take(near if touched is None else touched.take(near))
-        scores = sums.take(near)
+        owners, scores = self._owner[near], rows[near]
         if lines is not None:
             scores += lines.take(owners)
-        order = (-scores).argsort()
-        members, found, last = eligible.tobytes(), dict[int, float](), 0.0
-        for article, score in zip(owners.take(order).tolist(), scores.take(order).tolist(), strict=True):
-            if score < last:
-                break
-            # what comes first of an article is its best section
-            if article not in found and members[article >> 3] >> (article & 7) & 1:
-                found[article] = score
-                if len(found) == count:
-                    last = score
-        if len(found) < count or last < bar:
-            return None
-        # of equals the smaller number comes first
-        best = sorted([(-score, article) for article, score in found.items()])[:count]
-        return [(article, -score, True) for score, article in best]
+        # best first, of equals the smaller number; what comes first of an article is its best section
+        order = np.lexsort((owners, -scores))
+        found: list[Found] = []
+        seen: set[int] = set()
+        members = eligible.tobytes()
+        for article, score in zip(owners[order].tolist(), scores[order].tolist(), strict=True):
+            if article not in seen:
+                seen.add(article)
+                if members[article >> 3] >> (article & 7) & 1:
+                    found.append((article, score, True))
+                    if len(found) == count:
+                        return found if score >= bar else None
+        return None
 
     def _highest(self, sums: Floats) -> Floats:
         """Of each group of sections; every section is in one, but for the last few."""
@@ -223,21 +224,25 @@ class Scorer:
 
     def _page(self, rows: Floats, found: list[Found], lines: Floats | None) -> list[Scored]:
         """With the sections of each article that answer, best first; its first one where none does."""
-        # as lists: for a handful of numbers each call of numpy takes longer than all of this
-        at, starts, sums = self._starts.item, [], []
-        for article, _, _ in found:
-            start = at(article)
-            starts.append(start)
-            sums.append(rows[start : at(article + 1)].tolist())
+        # in Python: for a handful of numbers each call of numpy takes longer than all of this
+        starts = self._start_of
+        own = [rows[starts[article] : starts[article + 1]].tolist() for article, _, _ in found]
         # without lines an article scores as its best section
-        highest = [max(own) for own in sums] if lines is not None else [score for _, score, _ in found]
-        least = (SECTION_SHARE * np.array(highest, np.float32)).tolist()
+        highest = [score for _, score, _ in found] if lines is None else map(max, own)
+        # rounded to 32 bits, as sums are
+        least = array("f", [SECTION_SHARE * most for most in highest])
         page = []
-        for (article, score, strict), start, own, enough in zip(found, starts, sums, least, strict=True):
-            shown = [n for n, each in enumerate(own, start) if each >= enough] if enough > 0 else []
-            if len(shown) > 1:
-                shown.sort(key=lambda section: -own[section - start])
-            page.append((article, score, strict, tuple(shown[:MAX_SECTIONS]) or (start,)))
+        for (article, score, strict), sums, enough in zip(found, own, least, strict=True):
+            start = starts[article]
+            shown: list[int] = []
+            for most in sorted(sums, reverse=True)[:MAX_SECTIONS] if enough > 0 else ():
+                if most < enough:
+                    break
+                # of equals the first, which is not found again
+                place = sums.index(most)
+                sums[place] = 0.0
+                shown.append(start + place)
+            page.append((article, score, strict, tuple(shown) or (start,)))
         return page
 
 
