@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kb.index.lists import Added, Floats, Lists, Weighted, Wide
+from kb.index.lists import Added, Asked, Floats, Lists, Weighted, Wide
 from kb.index.lists import Ints as Ints
 from kb.index.lists import Offsets as Offsets
 from kb.index.lists import Postings as Postings
@@ -68,7 +68,6 @@ class Scorer:
         self._lists = Lists(
             words, grams, self._owner, self._sections, self._articles, frequent, frequent_bits
         )
-        self._spare: list[Floats] = []
         self.many = self._sections // 3
         """Of more postings than these it is quicker to look at all sections than at those of each posting."""
         self.looked = 100
@@ -87,16 +86,14 @@ class Scorer:
         An article scores as its best section, and `question` times its best line of `questions`. Of equals
         the smaller number comes first, so that pages never overlap. `allowed` is a set, None for all.
         """
-        asked, rows = self._lists.read(plan), self._zeros()
+        asked, rows = self._lists.read(plan), np.zeros(len(self._owner), np.float32)
         _add(asked.lines, rows)
         lines = self._lines(rows, question) if asked.lines else None
-        touched = self._add_few(asked.sections, rows)
+        touched = self._add_few(asked, rows)
         found = None if pinned else self._nearest(rows, touched, lines, asked.strict, allowed, wanted)
         if found is None:
             found = self._in_order(rows, lines, asked.strict, allowed, floor, pinned, wanted)
         page = self._page(rows, found[start:stop], lines)
-        rows.fill(0)
-        self._spare.append(rows)
         return Best(asked.strict, [article for article, _, _ in found], page, asked.postings)
 
     def rows(self, plan: Weighted) -> tuple[Floats, Bits]:
@@ -127,20 +124,13 @@ class Scorer:
                     own[place] = float(each.weight * each.impact[begin:stop].max())
         return found
 
-    def _zeros(self) -> Floats:
-        """One number a row, of the last query if that is done: new memory takes longer than to clear old."""
-        try:
-            return self._spare.pop()
-        except IndexError:
-            return np.zeros(len(self._owner), np.float32)
-
-    def _add_few(self, lists: list[Added], rows: Floats) -> Wide | None:
+    def _add_few(self, asked: Asked, rows: Floats) -> Wide | None:
         """Adds list after list; the rows of all their postings, or None if these are many."""
-        if not 0 < sum([len(each.row) for each in lists]) <= self.many:
-            _add(lists, rows)
+        if not 0 < asked.postings <= self.many:
+            _add(asked.sections, rows)
             return None
-        touched = np.concatenate([each.row for each in lists], dtype=np.intp)
-        np.add.at(rows, touched, np.concatenate([each.values() for each in lists]))
+        touched = np.concatenate([each.row for each in asked.sections], dtype=np.intp)
+        np.add.at(rows, touched, np.concatenate([each.values() for each in asked.sections]))
         return touched
 
     def _nearest(
