@@ -120,21 +120,46 @@ cdef class Forward:
         cdef Py_ssize_t first = self.ptr[section], count = self.ptr[section + 1] - first, n
         cdef Py_ssize_t[2] cut
         cdef Found found
-        cdef Match* tokens = <Match*>PyMem_Malloc((count + 1) * sizeof(Match))
+        cdef Match* tokens = NULL
         memset(&found, 0, sizeof(Found))
         try:
-            if not tokens:
-                raise MemoryError
-            for n in range(count):
-                tokens[n] = Match(self.start[first + n], self.end[first + n], self.term[first + n])
-            _matches(&found, tokens, count, wanted)
+            self._matches(&found, first, count, wanted)
             if sequences:
+                tokens = <Match*>PyMem_Malloc((count + 1) * sizeof(Match))
+                if not tokens:
+                    raise MemoryError
+                for n in range(count):
+                    tokens[n] = Match(self.start[first + n], self.end[first + n], self.term[first + n])
                 _phrases(&found, tokens, count, sequences, text)
             _excerpt(cut, text, &found, values, columns)
             return cut[0], cut[1], _marks(text, &found, cut[0], cut[1])
         finally:
             PyMem_Free(tokens)
             PyMem_Free(found.at)
+
+    cdef int _matches(self, Found* found, Py_ssize_t first, Py_ssize_t count, tuple wanted) except -1:
+        # a bit for what a term that is wanted ends in: of the others nearly all go no further
+        cdef unsigned long long ends = 0
+        cdef Py_ssize_t i, n, terms = len(wanted)
+        cdef const int* here = &self.term[first] if count else NULL
+        cdef int* term = <int*>PyMem_Malloc((terms + 1) * sizeof(int))
+        if not term:
+            raise MemoryError
+        try:
+            for i in range(terms):
+                term[i] = wanted[i]
+                ends |= 1ULL << (term[i] & 63)
+            for n in range(count):
+                if not ends >> (here[n] & 63) & 1:
+                    continue
+                i = 0
+                while i < terms and term[i] != here[n]:
+                    i += 1
+                if i < terms:
+                    _keep(found, Match(self.start[first + n], self.end[first + n], here[n]))
+        finally:
+            PyMem_Free(term)
+        return 0
 
 
 def title_marks(str title, tuple terms, tuple spans, single, list sequences):
@@ -245,29 +270,6 @@ cdef int _order(const void* a, const void* b) noexcept nogil:
     if one.end != other.end:
         return -1 if one.end < other.end else 1
     return (one.term > other.term) - (one.term < other.term)
-
-
-cdef int _matches(Found* found, const Match* tokens, Py_ssize_t count, tuple wanted) except -1:
-    cdef Py_ssize_t i, low, high, middle, terms = len(wanted)
-    cdef int* term = <int*>PyMem_Malloc((terms + 1) * sizeof(int))
-    if not term:
-        raise MemoryError
-    try:
-        for i in range(terms):
-            term[i] = wanted[i]
-        for i in range(count):
-            low, high = 0, terms
-            while low < high:
-                middle = (low + high) // 2
-                if term[middle] < tokens[i].term:
-                    low = middle + 1
-                else:
-                    high = middle
-            if low < terms and term[low] == tokens[i].term:
-                _keep(found, tokens[i])
-    finally:
-        PyMem_Free(term)
-    return 0
 
 
 cdef struct Kind:
