@@ -170,7 +170,7 @@ def _hit(snapshot: Snapshot, scored: Scored, marked: Sought, sure: float) -> Hit
         snapshot=snapshot,
         article=article,
         shown=shown,
-        snippet=excerpt(snapshot, shown[0], snapshot.passage(shown[0]).text, marked),
+        snippet=excerpt(shown[0], snapshot.passage(shown[0]).text, marked),
         title_marks=title_marks(snapshot.card(article), marked),
         score=_four_places(score * sure),
         strict=strict,

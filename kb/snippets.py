@@ -12,6 +12,7 @@ from itertools import starmap
 from msgspec import Struct
 
 from kb.index import kernel
+from kb.index.kernel_numpy import Forward
 from kb.index.snapshot import Card, Snapshot
 from kb.model import Snippet, Span
 from kb.plan import Plan
@@ -23,6 +24,8 @@ WIDTH = 240
 class Sought(Struct, frozen=True):
     """What the excerpts of one search look for."""
 
+    forward: Forward
+    """Where terms stand in the sections."""
     single: frozenset[int]
     """Terms that count wherever they stand."""
     terms: tuple[int, ...]
@@ -42,12 +45,12 @@ def sought(snapshot: Snapshot, plan: Plan) -> Sought:
     sections, df = snapshot.meta.sections, snapshot.df.item
     values = {term: weight * math.log1p(sections / (1 + df(term))) for term, weight in weights.items()}
     sequences = [phrase.terms for phrase in phrases]
-    return Sought(frozenset(single), tuple(sorted(single)), values, sequences)
+    return Sought(snapshot.forward, frozenset(single), tuple(sorted(single)), values, sequences)
 
 
-def excerpt(snapshot: Snapshot, section: int, text: str, sought: Sought) -> Snippet:
+def excerpt(section: int, text: str, sought: Sought) -> Snippet:
     """The part of `text` (that of the section) in which most of the query's weight stands."""
-    left, right, marks = snapshot.forward.snippet(
+    left, right, marks = sought.forward.snippet(
         section, text, sought.terms, sought.phrases, sought.values, WIDTH
     )
     # one line for the reader: the breaks between blocks become spaces of the same length

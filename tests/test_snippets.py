@@ -260,7 +260,7 @@ def test_whatever_sections_hold_marks_are_inside_apart_and_cut_no_character(make
         used = sought(snapshot, plan(snapshot, query))
         for section in range(snapshot.meta.sections):
             text = snapshot.passage(section).text
-            found = excerpt(snapshot, section, text, used)
+            found = excerpt(section, text, used)
             if not found.text:
                 continue
             assert found.text in text.replace("\n", " ")

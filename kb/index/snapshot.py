@@ -27,8 +27,8 @@ from kb.text.synonyms import Member, Synonyms
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 
-CARDS, NAMES = 4096, 8192
-"""How many are kept once they were shown or recorded: 3 MB and 1 MB. A search is recorded with fifty."""
+CARDS, NAMES, PASSAGES = 4096, 8192, 2048
+"""How many are kept once they were shown or recorded: 3, 1 and 2 MB. A search is recorded with fifty."""
 
 
 class Card(Struct, frozen=True, array_like=True):
@@ -190,7 +190,11 @@ class Snapshot:
         self.owner: Ints = np.concatenate([np.repeat(articles, length) for length in lengths])
         """The article of each row; small, and every query needs it, so it is held in memory."""
         self.section_article = self.owner[: self.meta.sections]
-        self._texts = Texts(files, self.article_sections, self.section_article)
+        self._texts = texts = Texts(files, self.article_sections, self.section_article)
+        self.passage: Callable[[int], Passage] = lru_cache(PASSAGES)(
+            lambda section: _decode_passage(texts.passage(section))
+        )
+        """A section as a hit shows it, by number."""
         self._synonyms_known: dict[int, tuple[tuple[Member, tuple[int, ...], float], ...]] = {}
         self._frequent = load(files, "frequent"), load(files, "frequent_articles")
         self._made: dict[str, tuple[Scorer, Forward]] = {}
@@ -261,9 +265,6 @@ class Snapshot:
     def heading(self, section: int) -> Heading:
         """What a link to a section shows."""
         return _decode_heading(self._texts.passage(section))
-
-    def passage(self, section: int) -> Passage:
-        return _decode_passage(self._texts.passage(section))
 
     def article(self, article: int) -> Article:
         return _decode_article(self._texts.article(article))
