@@ -35,7 +35,7 @@ class Guard:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         req.context.token = None
-        header = req.get_header("Authorization") or ""
+        header: str = req.env.get("HTTP_AUTHORIZATION", "")
         scheme, _, value = header.partition(" ")
         if scheme.lower() == "bearer":
             req.context.token = self._by_bearer(value.strip())

@@ -1,4 +1,8 @@
-"""What every request meets around its resource: the gate, the trace, the headers, one log line."""
+"""What every request meets around its resource: the gate, the trace, the headers, one log line.
+
+Headers that few requests have are asked for by WSGI's names: `req.get_header` takes ten times as long to
+find none.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +44,7 @@ def request_id(req: falcon.Request) -> str:
     """The client's own id of this request when it is well-formed, else a new one; the same each time."""
     known: str | None = getattr(req.context, "request_id", None)
     if known is None:
-        given = req.get_header("X-Request-Id") or ""
+        given = req.env.get("HTTP_X_REQUEST_ID", "")
         known = req.context.request_id = given if _REQUEST_ID.fullmatch(given) else token_hex(8)
     return known
 
@@ -88,7 +92,7 @@ class Gate:
         if self._prefix and (req.path == self._prefix or req.path.startswith(f"{self._prefix}/")):
             req.path = req.path[len(self._prefix) :] or "/"
         # the body's end is not told, and some servers then give an empty one
-        if req.get_header("Transfer-Encoding"):
+        if req.env.get("HTTP_TRANSFER_ENCODING"):
             raise LengthRequired("a body must come with its Content-Length")
         if (req.content_length or 0) > self._max_body:
             raise PayloadTooLarge(f"the body is larger than {self._max_body} bytes")

@@ -69,19 +69,21 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def search_json(results: Results, shelf: Shelf, prefix: str, search_id: str, took_ms: float) -> bytes:
-    """The answer to a search, as JSON."""
+def search_json(results: Results, shelf: Shelf, prefix: str) -> tuple[bytes, bytes, bytes]:
+    """The answer to a search, as JSON around its id and its time."""
     answer = encode(SearchAnswer(
-        query=results.query, locale=shelf.locale, search_id=search_id, total=results.total,
-        took_ms=round(took_ms, 2), generation=shelf.generation.name, corrected=results.corrected, hits=[],
+        query=results.query, locale=shelf.locale, search_id="", total=results.total,
+        took_ms=0.0, generation=shelf.generation.name, corrected=results.corrected, hits=[],
         facets={
             name: [FacetCount(value=value, count=count) for value, count in pairs]
             for name, pairs in results.facets.items()
         },
     ))  # fmt: skip
-    # within a string a quotation mark is escaped: this can stand nowhere else
-    before, hits, after = answer.partition(b'"hits":[')
-    return b"".join((before, hits, hits_json(results.hits, prefix), after))
+    # within a string a quotation mark is escaped: these can stand nowhere else
+    before, name, rest = answer.partition(b'"search_id":')
+    between, time, rest = rest[len(b'""') :].partition(b'"took_ms":')
+    rest, hits, after = rest[len(b"0.0") :].partition(b'"hits":[')
+    return before + name, between + time, b"".join((rest, hits, hits_json(results.hits, prefix), after))
 
 
 def search_hit(hit: Hit, prefix: str) -> SearchHit:

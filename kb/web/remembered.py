@@ -73,19 +73,11 @@ class Found(Struct, frozen=True):
     hits: int
     """How many there were."""
     parts: tuple[bytes, bytes, bytes]
+    """Its JSON, see `present.search_json`."""
 
     def body(self, search_id: str, took_ms: float) -> bytes:
         before, between, after = self.parts
         return b"".join((before, encode(search_id), between, encode(round(took_ms, 2)), after))
-
-
-def found(results: Results, body: bytes) -> Found:
-    """`body` is the JSON of `results`, with an empty id and no time."""
-    # within a string a quotation mark is escaped: this can stand nowhere else
-    before, _, rest = body.partition(b'"search_id":""')
-    between, _, after = rest.partition(b'"took_ms":0.0')
-    parts = (before + b'"search_id":', between + b'"took_ms":', after)
-    return Found(msgspec.structs.replace(results, hits=()), len(results.hits), parts)
 
 
 def packed(results: Results) -> bytes:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Hashable
 
 import falcon
+from msgspec.structs import replace
 
 from kb.chance import token_urlsafe
 from kb.deflection.facts import Entry
@@ -18,7 +19,7 @@ from kb.web.params import read
 from kb.web.parts import Parts
 from kb.web.reader import Shelf, api_shelf, page_shelf
 from kb.web.recording import record_search
-from kb.web.remembered import Found, Remembered, found, packed, unpacked
+from kb.web.remembered import Found, Remembered, packed, unpacked
 from kb.web.sessions import is_browser, visitor_of
 from kb.web.shapes import (
     ArticlesAnswer,
@@ -105,8 +106,9 @@ class Search(Resource):
         if known is not None:
             return known, _counted(shelf, known.results, known.hits, started)
         results, took_ms = run_search(shelf, query)
-        made = found(results, present.search_json(results, shelf, self.prefix, "", 0.0))
-        return self._latest.keep(shelf.generation, key, made, sum(map(len, made.parts))), took_ms
+        parts = present.search_json(results, shelf, self.prefix)
+        made = Found(replace(results, hits=()), len(results.hits), parts)
+        return self._latest.keep(shelf.generation, key, made, sum(map(len, parts))), took_ms
 
 
 class Suggest(Resource):

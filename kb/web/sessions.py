@@ -55,7 +55,7 @@ def visitor_of(req: falcon.Request, resp: falcon.Response, parts: Parts, *, begi
 
     Raises BadParameter for a malformed X-KB-Session.
     """
-    given = req.get_header(HEADER)
+    given: str | None = req.env.get("HTTP_X_KB_SESSION")
     if given is not None and not _GIVEN.fullmatch(given):
         raise BadParameter(HEADER, "must be 8 to 64 letters, digits, _ or -")
     reader = _reader(req, given)
@@ -74,7 +74,7 @@ def visitor_of(req: falcon.Request, resp: falcon.Response, parts: Parts, *, begi
 
 def is_browser(req: falcon.Request) -> bool:
     """Whether a cookie would come back: every browser of the last years says where a request comes from."""
-    return req.get_header("Sec-Fetch-Site") is not None
+    return "HTTP_SEC_FETCH_SITE" in req.env
 
 
 def reference(parts: Parts, session: str) -> str:
@@ -98,7 +98,7 @@ def _reader(req: falcon.Request, given: str | None) -> Reader:
     if role is not None:
         return Reader.STAFF
     # a program that names its session acts for somebody
-    return Reader.BOT if given is None and _is_robot(req.user_agent or "") else Reader.CUSTOMER
+    return Reader.BOT if given is None and _is_robot(req.env.get("HTTP_USER_AGENT", "")) else Reader.CUSTOMER
 
 
 @lru_cache(maxsize=512)
@@ -107,7 +107,7 @@ def _is_robot(user_agent: str) -> bool:
 
 
 def _unwilling(req: falcon.Request) -> bool:
-    return req.get_header("DNT") == "1" or req.get_header("Sec-GPC") == "1"
+    return req.env.get("HTTP_DNT") == "1" or req.env.get("HTTP_SEC_GPC") == "1"
 
 
 def _of_cookie(req: falcon.Request) -> str:
