@@ -36,8 +36,8 @@ LOG = structlog.get_logger("kb")
 class Pace(Struct, frozen=True, kw_only=True):
     """How much at once, and how often it is tried."""
 
-    batch: int = 500_000
-    """Bytes of one transaction."""
+    batch: int = 1_500_000
+    """Bytes of one transaction: a file of the spool, since each begins with two questions to the database."""
     first_wait: float = 0.5
     """Seconds after a failed delivery; doubled each time up to `longest_wait`."""
     longest_wait: float = 30.0

@@ -126,14 +126,13 @@ class EventStore:
 
     def _wanted(self, connection: Connection, new: Sequence[AnyFact]) -> list[AnyFact]:
         horizon = _mark(connection, "pruned_before")
-        names = {(kind, name): _digest(name) for fact in new for kind, name in _persons(fact)}
+        lasting = [fact for fact in new if fact.at >= horizon]
+        names = {name: _digest(name) for fact in lasting for name in _persons(fact)}
         known = among(connection, forgotten.c.digest, set(names.values()))
         gone = set(connection.scalars(sa.select(forgotten.c.digest).where(known)))
-        return [
-            fact
-            for fact in new
-            if fact.at >= horizon and not any(names[person] in gone for person in _persons(fact))
-        ]
+        if not gone:
+            return lasting
+        return [fact for fact in lasting if not any(names[name] in gone for name in _persons(fact))]
 
     def facts(
         self, start_ms: int, end_ms: int, *, types: Collection[type[Fact]] | None = None
@@ -266,9 +265,12 @@ def _insert(connection: Connection, rows: list[Row]) -> int:
 
 def _row(fact: AnyFact) -> Row:
     """A fact as a row; PostgreSQL's text takes no NUL, JSON writes it escaped."""
-    fields = [str(getattr(fact, name, "")).replace("\0", "") for name in _FIELDS]
-    head = (fact.id.replace("\0", ""), fact.at, type(fact).__name__, fact.reader.value, fact.entry.value)
-    return (*head, *fields, encode(fact).decode())
+    body = encode(fact).decode()
+    head = (fact.id, fact.at, type(fact).__name__, fact.reader.value, fact.entry.value)
+    row: Row = (*head, *[getattr(fact, name, "") for name in _FIELDS], body)
+    if "\\u0000" not in body:
+        return row
+    return tuple([each.replace("\0", "") if isinstance(each, str) else each for each in row])
 
 
 def _fact(key: str, body: str) -> AnyFact:
@@ -279,9 +281,9 @@ def _fact(key: str, body: str) -> AnyFact:
     return fact
 
 
-def _persons(fact: AnyFact) -> list[tuple[str, str]]:
-    names = (("session", fact.session), ("ticket", str(getattr(fact, "ticket", ""))))
-    return [(kind, name) for kind, name in names if name]
+def _persons(fact: AnyFact) -> list[str]:
+    """The session and the ticket that it names."""
+    return [name for name in (fact.session, getattr(fact, "ticket", "")) if name]
 
 
 def _digest(name: str) -> str:
