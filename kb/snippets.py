@@ -6,8 +6,6 @@ Cut from the forward index (terms and positions of each section), so no text is 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from itertools import starmap
 
 from msgspec import Struct
 
@@ -50,21 +48,12 @@ def sought(snapshot: Snapshot, plan: Plan) -> Sought:
 
 def excerpt(section: int, text: str, sought: Sought) -> Snippet:
     """The part of `text` (that of the section) in which most of the query's weight stands."""
-    left, right, marks = sought.forward.snippet(
-        section, text, sought.terms, sought.phrases, sought.values, WIDTH
-    )
-    # one line for the reader: the breaks between blocks become spaces of the same length
-    return Snippet(text=text[left:right].replace("\n", " "), marks=_spans(marks))
+    return sought.forward.snippet(section, text, sought.terms, sought.phrases, sought.values, WIDTH)
 
 
 def title_marks(card: Card, sought: Sought) -> tuple[Span, ...]:
     """What to mark in a title."""
-    return _spans(
-        kernel.chosen.title_marks(
-            card.title, card.title_terms, card.title_spans, sought.single, sought.phrases
-        )
+    marks: tuple[Span, ...] = kernel.chosen.title_marks(
+        card.title, card.title_terms, card.title_spans, sought.single, sought.phrases
     )
-
-
-def _spans(marks: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
-    return tuple(starmap(Span, marks))
+    return marks

@@ -12,6 +12,7 @@ from libc.string cimport memcmp, memset
 
 from kb.index.postings_compiled import article_sets, blocks, counts, gram_impacts, merge, word_impacts
 from kb.index.scorer_compiled import Scorer, size, tally
+from kb.model import Snippet, Span
 from kb.text.graphemes import tears
 
 cdef int WIDE = 0x2E80
@@ -132,7 +133,9 @@ cdef class Forward:
                     tokens[n] = Match(self.start[first + n], self.end[first + n], self.term[first + n])
                 _phrases(&found, tokens, count, sequences, text)
             _excerpt(cut, text, &found, values, columns)
-            return cut[0], cut[1], _marks(text, &found, cut[0], cut[1])
+            # one line for the reader: the breaks between blocks become spaces of the same length
+            shown = text[cut[0] : cut[1]].replace("\n", " ")
+            return Snippet(text=shown, marks=_spans(_marks(text, &found, cut[0], cut[1])))
         finally:
             PyMem_Free(tokens)
             PyMem_Free(found.at)
@@ -168,7 +171,7 @@ def title_marks(str title, tuple terms, tuple spans, single, list sequences):
     cdef Match* tokens
     memset(&found, 0, sizeof(Found))
     if not sequences and single.isdisjoint(terms):
-        return []
+        return ()
     tokens = <Match*>PyMem_Malloc((count + 1) * sizeof(Match))
     try:
         if not tokens:
@@ -180,10 +183,14 @@ def title_marks(str title, tuple terms, tuple spans, single, list sequences):
                 _keep(&found, tokens[n])
         if sequences:
             _phrases(&found, tokens, count, sequences, title)
-        return _marks(title, &found, 0, len(title))
+        return _spans(_marks(title, &found, 0, len(title)))
     finally:
         PyMem_Free(tokens)
         PyMem_Free(found.at)
+
+
+cdef tuple _spans(list marks):
+    return tuple([Span(start, end) for start, end in marks])
 
 
 def window(str text, list found, dict values, Py_ssize_t columns):
@@ -492,6 +499,9 @@ cdef bint _tears(str given, Text text, Py_ssize_t place) except -1:
         return False
     after = _at(text, place)
     if after < 0x300 or 0x3041 <= after <= 0x3096 or 0x30A1 <= after <= 0x30FF or 0x4E00 <= after <= 0x9FFF:
+        return False
+    # signs of Japanese text, which belong to nothing but a joiner
+    if (0x3000 <= after <= 0x3029 or 0xFF01 <= after <= 0xFF9D) and _at(text, place - 1) != 0x200D:
         return False
     return tears(given, place)
 

@@ -6,6 +6,7 @@ Here are those over texts; `scorer` adds up posting lists, `postings` makes them
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from kb.index.scorer import Ints, Offsets
 from kb.index.scorer import Scorer as Scorer
 from kb.index.sets import size as size
 from kb.index.sets import tally as tally
+from kb.model import Snippet, Span
 from kb.text.graphemes import tears, whole
 
 Match = tuple[int, int, int]
@@ -80,8 +82,8 @@ class Forward:
     def snippet(
         self, section: int, text: str, wanted: tuple[int, ...], sequences: Sequence[tuple[int, ...]],
         values: Mapping[int, float], columns: int,
-    ) -> tuple[int, int, list[tuple[int, int]]]:  # fmt: skip
-        """Where to cut the section's text, and what to mark of that, counted from the cut.
+    ) -> Snippet:  # fmt: skip
+        """The part of the section's text that holds the most worth, and what to mark in it.
 
         Of `wanted`, which are sorted, each place counts; of `sequences` those whose terms follow each other.
         """
@@ -90,7 +92,9 @@ class Forward:
         if sequences:
             found = sorted({*found, *phrases(*self._tokens, first, last, sequences, text)})
         left, right = excerpt(text, found, values, columns)
-        return left, right, marks(text, found, left, right)
+        # one line for the reader: the breaks between blocks become spaces of the same length
+        shown = text[left:right].replace("\n", " ")
+        return Snippet(text=shown, marks=_spans(marks(text, found, left, right)))
 
 
 def matches(terms: Ints, starts: Ints, ends: Ints, first: int, last: int, wanted: Ints) -> list[Match]:
@@ -106,13 +110,17 @@ def matches(terms: Ints, starts: Ints, ends: Ints, first: int, last: int, wanted
 def title_marks(
     title: str, terms: tuple[int, ...], spans: tuple[tuple[int, int], ...], single: frozenset[int],
     sequences: Sequence[tuple[int, ...]],
-) -> list[tuple[int, int]]:  # fmt: skip
+) -> tuple[Span, ...]:  # fmt: skip
     """What to mark in a title, of which terms and places are given: `single` terms, and whole `sequences`."""
     found = [(*span, term) for span, term in zip(spans, terms, strict=True) if term in single]
     if sequences:
         starts, ends = np.array(spans, np.int32).reshape(-1, 2).T
         found += phrases(np.array(terms, np.int32), starts, ends, 0, len(terms), sequences, title)
-    return marks(title, found, 0, len(title))
+    return _spans(marks(title, found, 0, len(title)))
+
+
+def _spans(marked: list[tuple[int, int]]) -> tuple[Span, ...]:
+    return tuple(starmap(Span, marked))
 
 
 def phrases(
