@@ -265,7 +265,7 @@ def _rarest(snapshot: Snapshot, tokens: Iterable[Token], numbers: dict[str, int]
 def _grams(snapshot: Snapshot, typed: Typed, weights: Weights) -> tuple[dict[int, float], float]:
     """Weights of the query's n-grams that occur here, and the sum over all of them."""
     found: dict[int, float] = {}
-    mass = 0.0
+    mass, is_compiled = 0.0, _is_compiled()
     reading = weights.reading + (weights.reading_kana - weights.reading) * typed.lean
     for codes, weight in (
         (typed.bigrams, weights.bigram * (1 - typed.lean)),
@@ -274,7 +274,7 @@ def _grams(snapshot: Snapshot, typed: Typed, weights: Weights) -> tuple[dict[int
     ):
         if weight and codes:
             mass += weight * len(codes)
-            if _is_compiled():
+            if is_compiled:
                 compiled.weigh(snapshot.gram_codes, codes, weight, found)
             else:
                 found |= dict.fromkeys(snapshot.known_grams(codes), weight)

@@ -128,21 +128,19 @@ def _cut(text: str) -> Iterator[tuple[int, Morpheme]]:
         for morpheme in _tokenizer().tokenize(text[start : start + _CHUNK]):
             surface = morpheme.surface()
             if surface and not surface.isspace():
-                yield start + morpheme.begin(), _word(morpheme, surface)
+                # in a long word that is spelled even longer (スーーパー) its words stand elsewhere
+                key = morpheme.word_id(), surface
+                yield start + morpheme.begin(), _known.get(key) or _new(morpheme, key)
 
 
-def _word(morpheme: Any, surface: str) -> Morpheme:
+def _new(morpheme: Any, key: tuple[int, str]) -> Morpheme:
     """Looked up once: that takes longer than to find the words in a text."""
-    # in a long word that is spelled even longer (スーーパー) its words stand elsewhere
-    key = morpheme.word_id(), surface
-    word = _known.get(key)
-    if word is None:
-        word = _looked_up(morpheme, surface)
-        # only words of the dictionary are remembered: a reader may type anything
-        if not morpheme.is_oov():
-            if len(_known) >= _KNOWN:
-                _known.clear()
-            _known[key] = word
+    word = _looked_up(morpheme, key[1])
+    # only words of the dictionary are remembered: a reader may type anything
+    if not morpheme.is_oov():
+        if len(_known) >= _KNOWN:
+            _known.clear()
+        _known[key] = word
     return word
 
 
