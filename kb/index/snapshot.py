@@ -27,8 +27,8 @@ from kb.text.synonyms import Member, Synonyms
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 
-CARDS, NAMES, PASSAGES = 4096, 8192, 2048
-"""How many are kept once they were shown or recorded: 3, 1 and 2 MB. A search is recorded with fifty."""
+CARDS, PASSAGES = 4096, 2048
+"""How many are kept once they were shown: 3 and 2 MB."""
 
 
 class Card(Struct, frozen=True, array_like=True):
@@ -181,8 +181,7 @@ class Snapshot:
         self._article_ids = Blob(files, "article_ids")
         self.card: Callable[[int], Card] = _cards(files)
         """What a hit shows of an article, by number; a search asks for sixty."""
-        names = self._article_ids
-        self._name: Callable[[int], str] = lru_cache(NAMES)(lambda article: names[article].decode())
+        self._named: tuple[str, list[str]] = "", []
         self.nearest: dict[str, tuple[str, int] | None] = {}
         """What `kb.vocabulary.near` found, kept here so that it goes when this snapshot is replaced."""
         articles = np.arange(self.meta.articles, dtype=np.int32)
@@ -269,9 +268,12 @@ class Snapshot:
     def article(self, article: int) -> Article:
         return _decode_article(self._texts.article(article))
 
-    def article_names(self, articles: Sequence[int]) -> list[str]:
-        """Ids of articles, by number."""
-        return list(map(self._name, articles))
+    def named_at(self, commit: str, articles: Sequence[int]) -> tuple[str, ...]:
+        """`id@commit` of articles, by number. A search is recorded with fifty: all are kept, 1 MB for 10,000."""
+        kept = self._named
+        if kept[0] != commit:
+            kept = self._named = commit, [f"{each.decode()}@{commit}" for each in self._article_ids]
+        return tuple(map(kept[1].__getitem__, articles))
 
     def find_article(self, article_id: str) -> int:
         """Number of the article with this id, or -1."""

@@ -47,7 +47,7 @@ def suggested(parts: Parts, shelf: Shelf, draft: Draft, author: Author) -> tuple
         id=new_id(), at=now_ms(), session=author.session, reader=author.reader,
         entry=author.entry, locale=shelf.locale, suggestion_id=new_id(),
         query=query, strict_hits=results.total,
-        listed=tuple(f"{public.snapshot.card(n).id}@{version}" for n in results.first), shown=len(hits),
+        listed=public.snapshot.named_at(version, results.first), shown=len(hits),
         generation=shelf.generation.name, holdout=holdout,
     )  # fmt: skip
     return hits, fact

@@ -108,14 +108,12 @@ def record_search(
     def task() -> None:
         generation = shelf.generation
         corrected = results.corrected.query if results.corrected else ""
-        version = f"@{generation.commit or generation.name}"
-        names = shelf.snapshot.article_names(results.first[:_LISTED])
         spool.put(SearchRan(
             id=new_id(), at=at, session=visitor.session, intent=intent, reader=visitor.reader,
             entry=Entry.AGENT if visitor.reader is Reader.AGENT and entry is Entry.API else entry,
             locale=shelf.locale, search_id=search_id, query=_scrubbed(parts, results.query),
             strict_hits=results.total, shown=shown, generation=generation.name, took_ms=round(took_ms, 3),
-            listed=tuple([name + version for name in names]),
+            listed=shelf.snapshot.named_at(generation.commit or generation.name, results.first[:_LISTED]),
             category=category, corrected=_scrubbed(parts, corrected),
         ))  # fmt: skip
 
