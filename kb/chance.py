@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 
 _AT_ONCE = 4096
 
@@ -34,7 +34,10 @@ def token_hex(count: int) -> str:
 
 def token_urlsafe(count: int) -> str:
     """Letters, digits, - and _; four for three bytes."""
-    return urlsafe_b64encode(token_bytes(count)).rstrip(b"=").decode("ascii")
+    return b2a_base64(token_bytes(count), newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def _forget() -> None:

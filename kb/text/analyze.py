@@ -85,7 +85,10 @@ def _japanese(folded: Folded, tokens: list[Token], reading: list[str]) -> None:
 
 def _token(word: japanese.Morpheme, at: int, folded: Folded, compound: bool) -> Token:
     reading = word.reading if word.reading != word.term else ""
-    return Token(word.term, *folded.span(at + word.start, at + word.end), compound, reading)
+    start, end = at + word.start, at + word.end
+    if folded.offsets is not None:
+        start, end = folded.span(start, end)
+    return Token(word.term, start, end, compound, reading)
 
 
 def _latin(folded: Folded, tokens: list[Token]) -> None:
