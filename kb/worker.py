@@ -15,7 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import gunicorn.http  # type: ignore[import-untyped]
 import msgspec
@@ -111,10 +111,26 @@ class Parser(RequestParser):  # type: ignore[misc]
         return bool(super().finish_body(deadline, max_bytes))
 
 
+_LASTING = frozenset((
+    "cache-control", "content-security-policy", "content-type", "cross-origin-opener-policy",
+    "permissions-policy", "referrer-policy", "x-content-type-options",
+))  # fmt: skip
+"""Headers of few values, which nearly all answers share."""
+
+
 class Response(wsgi.Response):  # type: ignore[misc]
     """Sends the head together with the beginning of the body, for the same reason."""
 
     sock: Any
+    _sound: ClassVar[set[tuple[str, str]]] = set()
+
+    def process_headers(self, headers: list[tuple[str, str]]) -> None:
+        """What lasts is looked through once; gunicorn does so each time, letter by letter."""
+        known = [each for each in headers if each in self._sound]
+        fresh = [each for each in headers if each not in self._sound]
+        super().process_headers(fresh)
+        self.headers += known
+        self._sound.update([each for each in fresh if each[0] in _LASTING])
 
     def write(self, arg: bytes) -> None:
         if self.headers_sent:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
-from kb.worker import Connections
+import pytest
+from gunicorn.http.wsgi import InvalidResponseHeader
+
+from kb.worker import Connections, Response
 
 
 def test_who_has_more_connections_than_another_is_ahead() -> None:
@@ -29,3 +33,14 @@ def test_processes_forked_later_see_each_others_counts() -> None:
         os._exit(0)
     os.waitpid(child, 0)
     assert connections.ahead(1)
+
+
+def test_headers_that_were_sent_before_are_sent_again_and_what_is_refused_stays_refused() -> None:
+    headers = [("content-type", "application/json"), ("x-request-id", "a"), ("cache-control", "no-store")]
+    for _ in range(2):
+        response = Response(SimpleNamespace(), None, None)
+        response.process_headers([*headers, ("content-length", "3")])
+        assert sorted(response.headers) == sorted([*headers, ("content-length", "3")])
+        assert response.response_length == 3
+        with pytest.raises(InvalidResponseHeader):
+            response.process_headers([("cache-control", "no-store\r\nx: y")])
