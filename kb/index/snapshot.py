@@ -269,7 +269,7 @@ class Snapshot:
         return _decode_article(self._texts.article(article))
 
     def named_at(self, commit: str, articles: Sequence[int]) -> tuple[str, ...]:
-        """`id@commit` of articles, by number. A search is recorded with fifty: all are kept, 1 MB for 10,000."""
+        """`id@commit` of articles, by number. A search is recorded with fifty, so all are kept."""
         kept = self._named
         if kept[0] != commit:
             kept = self._named = commit, [f"{each.decode()}@{commit}" for each in self._article_ids]
