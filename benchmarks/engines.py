@@ -46,6 +46,8 @@ from kb.related import _signature
 COMPILED, NUMPY = "kb, compiled", "kb, numpy"
 NODE_SECTIONS = 50_000
 """More do not fit into the memory that Node gets."""
+BEGINNING = 8
+"""Characters of a sentence that somebody is typing."""
 WARM = 5
 """Questions before those that count, which Node and numba compile on."""
 
@@ -74,6 +76,7 @@ def kinds(snapshot: Snapshot, count: int, sentences: Path | None) -> Iterator[Ki
     for words in (1, 3, 6):
         yield Kind(f"{words} word{'s' if words > 1 else ''}", list(_words(snapshot, words, count)))
     yield Kind("sentence", list(_sentences(snapshot, count, sentences)))
+    yield Kind("beginning", list(_sentences(snapshot, count, sentences, BEGINNING)))
     three = list(_words(snapshot, 3, count))
     chance = random.Random(3)
     names = snapshot.meta.categories
@@ -95,8 +98,8 @@ def _words(snapshot: Snapshot, words: int, count: int) -> Iterator[Question]:
             yield Question(tuple(chance.sample(here, words)))
 
 
-def _sentences(snapshot: Snapshot, count: int, file: Path | None) -> Iterator[Question]:
-    """The words that are typed in a sentence, and the sentence."""
+def _sentences(snapshot: Snapshot, count: int, file: Path | None, letters: int = 200) -> Iterator[Question]:
+    """The words that are typed in a sentence, or in its first letters, and what is typed."""
     chance = random.Random(7)
     if file:
         texts = [json.loads(line)["text"] for line in file.read_text("utf-8").splitlines()]
@@ -104,8 +107,9 @@ def _sentences(snapshot: Snapshot, count: int, file: Path | None) -> Iterator[Qu
         some = chance.choices(range(snapshot.meta.sections), k=3 * count)
         texts = [re.split(r"(?<=[。．!?])|(?<=\.)\s", snapshot.passage(n).text)[0] for n in some]
     chance.shuffle(texts)
-    read = ((plan(snapshot, text[:200]), text[:200]) for text in texts)
-    found = (Question(tuple(used.words), text=text) for used, text in read if len(used.words) > 1)
+    read = ((plan(snapshot, text[:letters]), text[:letters]) for text in texts)
+    least = 2 if letters > BEGINNING else 1
+    found = (Question(tuple(used.words), text=text) for used, text in read if len(used.words) >= least)
     yield from (each for each, _ in zip(found, range(count), strict=False))
 
 

@@ -118,6 +118,24 @@ def floors(snapshot: Snapshot) -> list[Peer]:
                 sums[row[i]] += impact[i]
 
     lists, sums = snapshot.words.arrays()[:3], np.zeros(len(snapshot.owner), np.float32)
+    grams = snapshot.grams.arrays()[:3]
+
+    def whole(question: Question) -> Ask | None:
+        if not question.text:
+            return None
+        used = plan(snapshot, question.text)
+        synonyms = [term for concept in used.concepts for each in concept for term in each.terms]
+        numbers, pieces = (
+            np.array([*used.words, *synonyms, *used.loose], np.int64),
+            np.array([*used.grams], np.int64),
+        )
+
+        def ask() -> int:
+            stream(numbers, *lists)
+            stream(pieces, *grams)
+            return len(numbers) + len(pieces)
+
+        return ask
 
     def floor(name: str, run: Callable[..., object], *more: object) -> Peer:
         def ready(question: Question) -> Ask | None:
@@ -133,4 +151,8 @@ def floors(snapshot: Snapshot) -> list[Peer]:
 
         return here(name, ready)
 
-    return [floor("reading the postings", stream), floor("adding them up", add, sums)]
+    return [
+        floor("reading the postings", stream),
+        floor("adding them up", add, sums),
+        here("reading the postings, n-grams too", whole),
+    ]
