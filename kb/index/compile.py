@@ -177,9 +177,9 @@ def long_lists(ptr: Wide, row: Ints, impact: Floats, sections: int) -> tuple[Int
     return place, *kernel.chosen.blocks(ptr, row, impact, often, sections)
 
 
-FREQUENT = 16
+FREQUENT = 64
 """A term with a posting for every so many articles is frequent: its articles are stored as a set, too, which
-takes less room than its postings, and is or-ed instead of looking up the article of each posting."""
+takes no more room than its postings, and is or-ed instead of looking up the article of each posting."""
 
 
 def frequent_sets(ptr: Wide, row: Ints, owner: Ints, articles: int) -> tuple[Ints, Bits]:

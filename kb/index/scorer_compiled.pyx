@@ -12,6 +12,8 @@ import numpy as np
 
 from kb.index.scorer import Best
 
+cdef object _tuple = tuple.__new__
+
 cdef float SECTION_SHARE = 0.6
 # the smallest score there is
 cdef float LEAST = 1e-45
@@ -283,7 +285,8 @@ cdef class Scorer:
             _free(&query)
             PyMem_Free(top.article)
             PyMem_Free(top.score)
-        return Best(strict, first, page, postings)
+        # a named tuple's own way to be made takes half a microsecond of Python
+        return _tuple(Best, (strict, first, page, postings))
 
     def rows(self, plan):
         strict = np.zeros(self.bits_needed, np.uint64)
@@ -455,8 +458,9 @@ cdef class Scorer:
         # with long lists, which add but little, are looked up for the articles alone that are near enough
         cdef const unsigned long long* eligible = walk.eligible if walk.eligible != NULL else walk.marked
         cdef Py_ssize_t last = query.used
-        cdef bint enough = in_both(walk.marked, eligible, self.bits_needed) >= top.room + walk.fixed
-        cdef bint chosen = False
+        cdef bint enough, chosen = False
+        walk.matches = in_both(walk.marked, eligible, self.bits_needed)
+        enough = walk.matches >= top.room + walk.fixed
         query.lazy = enough and query.used <= MOST_LISTS and _postings(query, 0) >= self.few
         if query.lazy:
             self._know_blocks(query, scratch)
@@ -489,9 +493,9 @@ cdef class Scorer:
         memset(scratch.block, 0, self.blocks * sizeof(float))
         while query.short < query.used and query.lists[query.short].group == 1 and not query.lists[query.short].peak:
             query.short += 1
-        _sum(query, scratch, 0, query.short)
         for n in range(query.short):
-            _raise_blocks(&query.lists[n], scratch.sums, scratch.block)
+            _add_raising(&query.lists[n], scratch.sums, scratch.block)
+            query.postings += query.lists[n].size
         for n in range(query.short, query.used):
             one = &query.lists[n]
             if one.peak == NULL:
@@ -643,7 +647,7 @@ cdef class Scorer:
             self._every(query, walk.among, walk.among, scratch, walk, top)
             return
         # when a filter or a rare word leaves few articles, these are offered, and no row is looked at
-        if walk.strict and in_both(walk.marked, eligible, self.bits_needed) * BLOCK <= self.sections:
+        if walk.strict and walk.matches * BLOCK <= self.sections:
             self._every(query, walk.marked, eligible, scratch, walk, top)
             return
         for n in range(walk.asked):
@@ -801,6 +805,8 @@ cdef struct Walk:
     unsigned long long* noted
     # the only articles that may be among the best; NULL before that is known
     const unsigned long long* among
+    # how many articles match strictly and are eligible
+    Py_ssize_t matches
     float question
     # the most that lines of `questions` may add to a section, and that lists may that are left
     float extra
@@ -929,13 +935,19 @@ cdef void _add_list(const Postings* one, float* sums) noexcept nogil:
         sums[row[i]] += weight * impact[i]
 
 
-cdef void _raise_blocks(const Postings* one, const float* sums, float* block) noexcept nogil:
+cdef void _add_raising(const Postings* one, float* sums, float* block) noexcept nogil:
+    # a whole list, and the highest sum of each block
     cdef Py_ssize_t i
+    cdef unsigned int row
     cdef float value
     for i in range(one.sections):
-        value = sums[one.row[i]]
-        if value > block[<unsigned int>one.row[i] // BLOCK]:
-            block[<unsigned int>one.row[i] // BLOCK] = value
+        row = one.row[i]
+        value = sums[row] + one.weight * one.impact[i]
+        sums[row] = value
+        if value > block[row // BLOCK]:
+            block[row // BLOCK] = value
+    for i in range(one.sections, one.size):
+        sums[one.row[i]] += one.weight * one.impact[i]
 
 
 cdef void _add_peaks(const Postings* one, float* block, Py_ssize_t blocks) noexcept nogil:
