@@ -152,6 +152,15 @@ def test_a_snippet_begins_at_a_sentence_where_one_begins_near(make_index: MakeIn
     assert hit(japanese, "ペリカン").snippet.text == "ここでペリカンが飛ぶ。"
 
 
+def test_a_snippet_ends_at_a_sentence_where_one_ends_in_its_second_half(make_index: MakeIndex) -> None:
+    japanese = page(make_index, "ja", f"ペリカンが{'あ' * 80}と（飛ぶ。）{'い' * 200}")
+    assert hit(japanese, "ペリカン").snippet.text.endswith("と（飛ぶ。）")
+    english = page(make_index, "en", f"A pelican flew{' far' * 40}. It{' sang' * 100}")
+    assert hit(english, "pelican").snippet.text.endswith(" far.")
+    soon = page(make_index, "ja", f"ペリカンが飛ぶ。{'い' * 200}")
+    assert columns(hit(soon, "ペリカン").snippet.text) == WIDTH
+
+
 def test_no_snippet_begins_with_a_sign_of_the_words_before_it(bundled: Indexed) -> None:
     for locale, queries in {
         "ja": ("返金", "解約 手続き", "音が出ない"),

@@ -159,13 +159,16 @@ def excerpt(text: str, found: Sequence[Match], values: Mapping[int, float], colu
     """Where to cut a text, so that so many columns hold the most worth: around the best window.
 
     Begins at the sentence or a little before the first match, so that the last one stays in the window.
-    Ends at a word; never cuts inside what a reader sees as one character.
+    Ends at a sentence where one ends in the second half, or at a word; never cuts inside what a reader sees
+    as one character.
     """
     first, last = window(text, found, values, columns)
     left = _lead(text, first, columns - width(text[first:last]))
     while left < first and (text[left].isspace() or text[left] in _FOLLOWERS or tears(text, left)):
         left += 1
     right = fit(text, left, columns)
+    if right < len(text):
+        right = _tail(text, max(last, (left + right) // 2), right)
     if 0 < right < len(text) and text[right - 1].isalnum() and text[right].isalnum():
         space = text.rfind(" ", max(left, last), right)
         if ord(text[right - 1]) <= WIDE and ord(text[right]) <= WIDE and space > (left + right) // 2:
@@ -184,6 +187,17 @@ def _lead(text: str, first: int, room: int) -> int:
     while 0 < left < first and all(c.isalnum() and ord(c) <= WIDE for c in text[left - 1 : left + 1]):
         left += 1  # not inside a Latin word
     return left
+
+
+def _tail(text: str, least: int, right: int) -> int:
+    """Where the last sentence that ends at `least` or later does; `right` if none does before that."""
+    end = max(*(text.rfind(sign, least, right) for sign in SENTENCE_ENDS), text.rfind(". ", least, right + 1))
+    if end < 0:
+        return right
+    end += 1
+    while end < right and text[end] in _FOLLOWERS:
+        end += 1
+    return end
 
 
 def marks(text: str, found: Sequence[Match], left: int, right: int) -> list[tuple[int, int]]:
