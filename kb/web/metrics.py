@@ -5,12 +5,9 @@ Labels are routes, never paths or queries: their number is bounded, and no reade
 
 from __future__ import annotations
 
-import threading
-from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -52,66 +49,25 @@ def begin(shared: Path) -> None:
 def answered(route: str, method: str, status: int, seconds: float) -> None:
     """Count a request."""
     requests, times = _of_request(route, method, status)
-    requests(1)
-    times(seconds)
+    requests.inc()
+    times.observe(seconds)
 
 
 def searched(locale: str, outcome: str, seconds: float) -> None:
     """Count a search."""
-    searches, times = _of_search(locale, outcome)
-    searches(1)
-    times(seconds)
-
-
-Adding = Callable[[float], None]
+    _of_search(locale, outcome).inc()
+    SEARCH_SECONDS.observe(seconds)
 
 
 @cache
-def _of_request(route: str, method: str, status: int) -> tuple[Adding, Adding]:
+def _of_request(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
     """Looked up once: routes, methods and statuses are few."""
-    return _adding(REQUESTS.labels(route, method, str(status))._value), _timing(SECONDS.labels(route))
+    return REQUESTS.labels(route, method, str(status)), SECONDS.labels(route)
 
 
 @cache
-def _of_search(locale: str, outcome: str) -> tuple[Adding, Adding]:
-    return _adding(SEARCHES.labels(locale, outcome)._value), _timing(SEARCH_SECONDS)
-
-
-@cache  # one for each number, since prometheus-client keeps a copy of its own
-def _adding(value: Any) -> Adding:
-    """What adds to a number of prometheus-client: where it lies in the file of this process, if it is shared.
-
-    Its own way packs and copies the number each time, and asks the system for the process's id.
-    """
-    if not value._multiprocess:
-        add: Adding = value.inc
-        return add
-    value.inc(0)  # into the file of this process, should it be of one before a fork
-    file = value._file
-    place = file._positions[value._key]
-    number = memoryview(file._m)[place : place + 8].cast("d")
-
-    def added(amount: float) -> None:
-        with _adding_lock:
-            number[0] += amount
-
-    return added
-
-
-_adding_lock = threading.Lock()
-
-
-@cache
-def _timing(times: Any) -> Adding:
-    """`Histogram.observe`: the sum, and the first bucket that holds it."""
-    total, bounds = _adding(times._sum), times._upper_bounds
-    buckets = [_adding(each) for each in times._buckets]
-
-    def observed(seconds: float) -> None:
-        total(seconds)
-        buckets[bisect_left(bounds, seconds)](1)
-
-    return observed
+def _of_search(locale: str, outcome: str) -> Counter:
+    return SEARCHES.labels(locale, outcome)
 
 
 def exposition(shared: Path | None) -> bytes:
