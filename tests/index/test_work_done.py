@@ -107,5 +107,6 @@ def test_a_search_does_no_more_than_its_bound(
     snapshot = bundled.snapshot("ja")
     work = _work(snapshot, _asking(snapshot, name, text), monkeypatch)
     if kernel.name() == "numpy":
-        work = work._replace(calls=0)  # numpy is many calls; what is not compiled is not counted
+        # an array for each step, made by many calls; what is not compiled is not counted
+        work, most = work._replace(calls=0), most._replace(memory=4 * most.memory)
     assert all(done <= bound for done, bound in zip(work, most, strict=True)), work
