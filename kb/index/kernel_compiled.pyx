@@ -470,11 +470,9 @@ cdef int _excerpt(Py_ssize_t* cut, str given, const Found* found, dict values, P
 
 cdef Py_ssize_t _lead(Text text, Py_ssize_t first, Py_ssize_t room):
     cdef Py_ssize_t start = _fit_before(text, max(0, first - LEAD), first, room)
-    cdef Py_ssize_t place = first - 1
-    while place >= start:
-        if _ends_here(text, place):
-            return place + 1
-        place -= 1
+    cdef Py_ssize_t place = _last_end(text, start, first)
+    if place:
+        return place
     place = start
     while 0 < place < first and _is_narrow_letter(_at(text, place - 1)) and _is_narrow_letter(_at(text, place)):
         place += 1
@@ -482,20 +480,23 @@ cdef Py_ssize_t _lead(Text text, Py_ssize_t first, Py_ssize_t room):
 
 
 cdef Py_ssize_t _tail(Text text, Py_ssize_t least, Py_ssize_t right):
-    cdef Py_ssize_t end = right
-    while end > least and not _ends_here(text, end - 1):
-        end -= 1
-    if end <= least:
+    cdef Py_ssize_t end = _last_end(text, least, right)
+    if not end:
         return right
     while end < right and _follows(_at(text, end)):
         end += 1
     return end
 
 
-cdef bint _ends_here(Text text, Py_ssize_t place):
-    return _ends_sentence(_at(text, place)) or (
-        _at(text, place) == u"." and place + 1 < text.size and _at(text, place + 1) == u" "
-    )
+cdef Py_ssize_t _last_end(Text text, Py_ssize_t least, Py_ssize_t right):
+    cdef Py_ssize_t end = right
+    while end > least:
+        if _ends_sentence(_at(text, end - 1)) or (
+            _at(text, end - 1) == u"." and end < text.size and _at(text, end) == u" "
+        ):
+            return end
+        end -= 1
+    return 0
 
 
 cdef bint _is_narrow_letter(Py_UCS4 letter):

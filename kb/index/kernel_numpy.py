@@ -179,10 +179,8 @@ def excerpt(text: str, found: Sequence[Match], values: Mapping[int, float], colu
 def _lead(text: str, first: int, room: int) -> int:
     """Where to begin before the first match, when `room` columns may be spent on it."""
     start: int = fit_before(text, max(0, first - LEAD), first, room)
-    ends = [text.rfind(sign, start, first) for sign in SENTENCE_ENDS]
-    sentence = max(*ends, text.rfind(". ", start, first + 1))
-    if sentence >= 0:
-        return sentence + 1
+    if end := _last_end(text, start, first):
+        return end
     left = start
     while 0 < left < first and all(c.isalnum() and ord(c) <= WIDE for c in text[left - 1 : left + 1]):
         left += 1  # not inside a Latin word
@@ -191,13 +189,19 @@ def _lead(text: str, first: int, room: int) -> int:
 
 def _tail(text: str, least: int, right: int) -> int:
     """Where the last sentence that ends at `least` or later does; `right` if none does before that."""
-    end = max(*(text.rfind(sign, least, right) for sign in SENTENCE_ENDS), text.rfind(". ", least, right + 1))
-    if end < 0:
+    end = _last_end(text, least, right)
+    if not end:
         return right
-    end += 1
     while end < right and text[end] in _FOLLOWERS:
         end += 1
     return end
+
+
+def _last_end(text: str, least: int, right: int) -> int:
+    """Behind the last sign in between that ends a sentence; 0 if none does."""
+    return 1 + max(
+        *(text.rfind(sign, least, right) for sign in SENTENCE_ENDS), text.rfind(". ", least, right + 1)
+    )
 
 
 def marks(text: str, found: Sequence[Match], left: int, right: int) -> list[tuple[int, int]]:

@@ -145,27 +145,35 @@ def test_those_who_ask_again_at_once_keep_nobody_else_waiting(running):
         eager.wait()
 
 
+def _connected(service: Running) -> socket.socket:
+    host, port = service.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def _closing(connection: socket.socket) -> bytes:
+    """What answers a request that is to be the last of its connection."""
+    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    return connection.recv(65536)
+
+
 def test_connections_that_say_nothing_yet_hold_no_thread(running):
     service, _, _ = running
-    host, port = service.url.removeprefix("http://").split(":")
     assert service.get("/healthz")[0] == 200
     # three times as many as there are threads, which would wait five seconds for each of them
-    silent = [socket.create_connection((host, int(port)), timeout=20) for _ in range(12)]
+    silent = [_connected(service) for _ in range(12)]
     began = time.monotonic()
     while time.monotonic() - began < 1:
         assert service.get("/healthz")[0] == 200
     assert time.monotonic() - began < 4
     # whoever speaks late is answered, too
     for connection in silent:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        assert _closing(connection).startswith(b"HTTP/1.1 200 OK")
         connection.close()
 
 
 def _begin_to_post(service: Running) -> socket.socket:
     """A request whose body does not come: who answers it waits."""
-    host, port = service.url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=20)
+    connection = _connected(service)
     head = b"POST /api/v1/events HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 13\r\n\r\n"
     connection.sendall(head)
     time.sleep(0.1)
@@ -194,13 +202,11 @@ def test_answers_that_take_long_keep_nobody_waiting_as_long_as_there_are_threads
 
 def test_those_who_do_not_close_what_was_to_be_closed_keep_nobody_waiting(running):
     service, _, _ = running
-    host, port = service.url.removeprefix("http://").split(":")
     assert service.get("/healthz")[0] == 200
-    left = [socket.create_connection((host, int(port)), timeout=20) for _ in range(8)]
+    left = [_connected(service) for _ in range(8)]
     began = time.monotonic()
     for connection in left:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        assert _closing(connection).startswith(b"HTTP/1.1 200 OK")
     # gunicorn would wait two seconds for each of them
     for _ in range(10):
         assert service.get("/healthz")[0] == 200
