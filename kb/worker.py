@@ -6,28 +6,19 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import re
 import selectors
 import signal
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
-import gunicorn.http  # type: ignore[import-untyped]
-import msgspec
 import structlog
-from gunicorn.http import errors as http_errors
-from gunicorn.http import wsgi
-from gunicorn.http.body import LengthReader  # type: ignore[import-untyped]
-from gunicorn.http.message import Request  # type: ignore[import-untyped]
-from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
-from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
 from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
+from kb import wire
 from kb.lending import Lending
 from kb.processes import heard
 
@@ -37,15 +28,6 @@ _NOBODY = -1
 LET_SECONDS, LET_TIMES = 0.001, 5
 """How long, and how often, a worker that has more connections leaves a new one to the others."""
 _M_ARENA_MAX = -8  # malloc.h
-
-REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
-    (http_errors.LimitRequestLine, 414, "URI Too Long"),
-    (http_errors.LimitRequestHeaders, 431, "Request Header Fields Too Large"),
-    (http_errors.UnsupportedTransferCoding, 501, "Not Implemented"),
-    (http_errors.ExpectationFailed, 417, "Expectation Failed"),
-    (http_errors.ParseException, 400, "Bad Request"),
-)
-"""What is refused before the application sees it; the first that fits."""
 
 
 class Connections:
@@ -83,86 +65,6 @@ def _share_one_heap() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
-class TypedRequest(Request):  # type: ignore[misc]
-    """Takes addresses as people type them: `curl '…/search?q=返金'` sends the letters themselves.
-
-    gunicorn refuses all but ASCII there, as the standard has it; browsers escape before they send.
-    """
-
-    def parse_request_line(self, line_bytes: bytes) -> None:
-        if not line_bytes.isascii():
-            line_bytes = re.sub(rb"[\x80-\xff]", lambda byte: b"%%%02X" % byte.group()[0], line_bytes)
-        super().parse_request_line(line_bytes)
-
-
-class Parser(RequestParser):  # type: ignore[misc]
-    """Leaves the socket alone when a body has ended, or there was none.
-
-    gunicorn sets the socket's time limit thrice to read nothing. Each time the thread gives up Python's lock,
-    and in a busy worker waits its turn again.
-    """
-
-    mesg_class = TypedRequest
-
-    def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
-        body = self.mesg.body if self.mesg else None
-        if body and not body.failed and isinstance(body.reader, LengthReader) and body.reader.length == 0:
-            return True
-        return bool(super().finish_body(deadline, max_bytes))
-
-
-_LASTING = frozenset((
-    "cache-control", "content-security-policy", "content-type", "cross-origin-opener-policy",
-    "permissions-policy", "referrer-policy", "x-content-type-options",
-))  # fmt: skip
-"""Headers of few values, which nearly all answers share."""
-
-
-class Response(wsgi.Response):  # type: ignore[misc]
-    """Sends the head together with the beginning of the body, for the same reason."""
-
-    sock: Any
-    _sound: ClassVar[set[tuple[str, str]]] = set()
-
-    def process_headers(self, headers: list[tuple[str, str]]) -> None:
-        """What lasts is looked through once; gunicorn does so each time, letter by letter."""
-        known = [each for each in headers if each in self._sound]
-        fresh = [each for each in headers if each not in self._sound]
-        super().process_headers(fresh)
-        self.headers += known
-        self._sound.update([each for each in fresh if each[0] in _LASTING])
-
-    def write(self, arg: bytes) -> None:
-        if self.headers_sent:
-            super().write(arg)
-            return
-        sock, gathered = self.sock, _Gathered()
-        self.sock = gathered
-        try:
-            super().write(arg)
-        finally:
-            self.sock = sock
-        sock.sendall(b"".join(gathered))
-
-
-class _Gathered(list[bytes]):
-    """Stands for a socket: what was sent, in order."""
-
-    sendall = list.append
-
-
-class Connection(gthread.TConn):  # type: ignore[misc]
-    """Waits in a thread for the other side to close it, up to two seconds; gunicorn has the loop wait."""
-
-    closers: ThreadPoolExecutor
-
-    def close(self, graceful: bool = False) -> None:
-        if graceful:
-            self.closers.submit(super().close, graceful=True)
-        else:
-            super().close()
-
-
 class _Answer:
     """What gunicorn takes for a thread's future: the answer is given when its result is asked for."""
 
@@ -195,10 +97,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         self.lending = Lending()
         _share_one_heap()
-        gunicorn.http.RequestParser = Parser
-        wsgi.Response = Response
-        gthread.TConn = Connection
-        Connection.closers = ThreadPoolExecutor(2)
+        self._closers = wire.begin()
         super().init_process()
 
     def forked_from(self, arbiter: Any) -> None:
@@ -209,11 +108,12 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         while not self._signals.empty():
             if self._signals.get_nowait() in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
                 self.alive = False
+        wire.settle(self.cfg)
         threading.Thread(target=self._stand_in, name="stand-in", daemon=True).start()
         try:
             super().run()
         finally:
-            Connection.closers.shutdown(wait=False, cancel_futures=True)
+            self._closers.shutdown(wait=False, cancel_futures=True)
 
     def _stand_in(self) -> None:
         while True:
@@ -293,25 +193,4 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         super().accept(listener)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
-        status, title = next(
-            ((status, title) for kind, status, title in REFUSED if isinstance(exc, kind)),
-            (500, "Internal Server Error"),
-        )
-        log = structlog.get_logger("kb")
-        if status == 500:
-            log.error("request failed outside the application", exc_info=exc)
-        else:
-            log.info("refused", status=status, reason=type(exc).__name__)
-        try:
-            write_nonblock(client, _problem(status, title))
-        except OSError:
-            log.debug("the client did not wait for its refusal")
-
-
-def _problem(status: int, title: str) -> bytes:
-    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": title})
-    head = (
-        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
-        f"X-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode("ascii") + body
+        wire.refuse(client, exc)

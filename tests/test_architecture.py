@@ -24,7 +24,7 @@ LAYERS = (
     ("records_cli",),
     ("serve",),  # gunicorn
     ("worker",),
-    ("lending",),
+    ("lending", "wire"),
     ("api",),  # routes, error table
     ("web",),  # HTTP in and out
     ("publish", "tickets"),  # from a push to a live index · what is filed

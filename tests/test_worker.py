@@ -6,9 +6,13 @@ import os
 from types import SimpleNamespace
 
 import pytest
+from gunicorn import util
+from gunicorn.config import Config
 from gunicorn.http.wsgi import InvalidResponseHeader
 
-from kb.worker import Connections, Response
+from kb import wire
+from kb.wire import Response
+from kb.worker import Connections
 
 
 def test_who_has_more_connections_than_another_is_ahead() -> None:
@@ -44,3 +48,19 @@ def test_headers_that_were_sent_before_are_sent_again_and_what_is_refused_stays_
         assert response.response_length == 3
         with pytest.raises(InvalidResponseHeader):
             response.process_headers([("cache-control", "no-store\r\nx: y")])
+
+
+def test_settings_that_have_settled_are_the_same() -> None:
+    config = Config()
+    config.set("keepalive", 7)
+    before = {name: getattr(config, name) for name in config.settings}
+    wire.settle(config)
+    assert vars(config)["keepalive"] == 7
+    assert {name: getattr(config, name) for name in config.settings} == before
+
+
+def test_the_date_of_an_answer_is_the_second_of_a_moment_as_the_standard_has_it() -> None:
+    assert wire.http_date(0) == wire.http_date(0.9) == "Thu, 01 Jan 1970 00:00:00 GMT"
+    assert wire.http_date(1) == "Thu, 01 Jan 1970 00:00:01 GMT"
+    before, date, after = util.http_date(), wire.http_date(), util.http_date()
+    assert date in (before, after)

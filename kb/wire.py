@@ -1,0 +1,171 @@
+"""What gunicorn reads from a connection and writes to it, where we have it do otherwise. `begin` puts it in
+gunicorn's places; used by `worker`.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import gunicorn.http  # type: ignore[import-untyped]
+import msgspec
+import structlog
+from gunicorn import util
+from gunicorn.config import Config  # type: ignore[import-untyped]
+from gunicorn.http import errors as http_errors
+from gunicorn.http import wsgi
+from gunicorn.http.body import LengthReader  # type: ignore[import-untyped]
+from gunicorn.http.message import Request  # type: ignore[import-untyped]
+from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
+from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
+from gunicorn.workers import gthread  # type: ignore[import-untyped]
+
+REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
+    (http_errors.LimitRequestLine, 414, "URI Too Long"),
+    (http_errors.LimitRequestHeaders, 431, "Request Header Fields Too Large"),
+    (http_errors.UnsupportedTransferCoding, 501, "Not Implemented"),
+    (http_errors.ExpectationFailed, 417, "Expectation Failed"),
+    (http_errors.ParseException, 400, "Bad Request"),
+)
+"""What is refused before the application sees it; the first that fits."""
+
+
+def begin() -> ThreadPoolExecutor:
+    """In this process, before its first connection. Returns the threads that close connections."""
+    gunicorn.http.RequestParser = Parser
+    wsgi.Response = Response
+    gthread.TConn = Connection
+    util.http_date = http_date
+    Connection.closers = ThreadPoolExecutor(2)
+    return Connection.closers
+
+
+def settle(config: Config) -> None:
+    """Nothing is set any more: what each request asks of gunicorn's settings it finds as plain attributes.
+
+    gunicorn finds each by a search for an attribute that fails, thirty times a request: a thirtieth of its
+    time.
+    """
+    vars(config).update({name: setting.get() for name, setting in config.settings.items()})
+
+
+def http_date(timestamp: float | None = None) -> str:
+    """A moment, or now, as headers have it."""
+    return _date(int(time.time() if timestamp is None else timestamp))
+
+
+@lru_cache(maxsize=2)
+def _date(seconds: int) -> str:
+    """The same for all answers of a second; to write one takes as long as to read a request line."""
+    return formatdate(seconds, usegmt=True)
+
+
+class TypedRequest(Request):  # type: ignore[misc]
+    """Takes addresses as people type them: `curl '…/search?q=返金'` sends the letters themselves.
+
+    gunicorn refuses all but ASCII there, as the standard has it; browsers escape before they send.
+    """
+
+    def parse_request_line(self, line_bytes: bytes) -> None:
+        if not line_bytes.isascii():
+            line_bytes = re.sub(rb"[\x80-\xff]", lambda byte: b"%%%02X" % byte.group()[0], line_bytes)
+        super().parse_request_line(line_bytes)
+
+
+class Parser(RequestParser):  # type: ignore[misc]
+    """Leaves the socket alone when a body has ended, or there was none.
+
+    gunicorn sets the socket's time limit thrice to read nothing. Each time the thread gives up Python's lock,
+    and in a busy worker waits its turn again.
+    """
+
+    mesg_class = TypedRequest
+
+    def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
+        body = self.mesg.body if self.mesg else None
+        if body and not body.failed and isinstance(body.reader, LengthReader) and body.reader.length == 0:
+            return True
+        return bool(super().finish_body(deadline, max_bytes))
+
+
+_LASTING = frozenset((
+    "cache-control", "content-security-policy", "content-type", "cross-origin-opener-policy",
+    "permissions-policy", "referrer-policy", "x-content-type-options",
+))  # fmt: skip
+"""Headers of few values, which nearly all answers share."""
+
+
+class Response(wsgi.Response):  # type: ignore[misc]
+    """Sends the head together with the beginning of the body, for the same reason."""
+
+    sock: Any
+    _sound: ClassVar[set[tuple[str, str]]] = set()
+
+    def process_headers(self, headers: list[tuple[str, str]]) -> None:
+        """What lasts is looked through once; gunicorn does so each time, letter by letter."""
+        known = [each for each in headers if each in self._sound]
+        fresh = [each for each in headers if each not in self._sound]
+        super().process_headers(fresh)
+        self.headers += known
+        self._sound.update([each for each in fresh if each[0] in _LASTING])
+
+    def write(self, arg: bytes) -> None:
+        if self.headers_sent:
+            super().write(arg)
+            return
+        sock, gathered = self.sock, _Gathered()
+        self.sock = gathered
+        try:
+            super().write(arg)
+        finally:
+            self.sock = sock
+        sock.sendall(b"".join(gathered))
+
+
+class _Gathered(list[bytes]):
+    """Stands for a socket: what was sent, in order."""
+
+    sendall = list.append
+
+
+class Connection(gthread.TConn):  # type: ignore[misc]
+    """Waits in a thread for the other side to close it, up to two seconds; gunicorn has the loop wait."""
+
+    closers: ThreadPoolExecutor
+
+    def close(self, graceful: bool = False) -> None:
+        if graceful:
+            self.closers.submit(super().close, graceful=True)
+        else:
+            super().close()
+
+
+def refuse(client: socket.socket, failed: Exception) -> None:
+    """Answer what gunicorn cannot: in our form, and no address is logged."""
+    status, title = next(
+        ((status, title) for kind, status, title in REFUSED if isinstance(failed, kind)),
+        (500, "Internal Server Error"),
+    )
+    log = structlog.get_logger("kb")
+    if status == 500:
+        log.error("request failed outside the application", exc_info=failed)
+    else:
+        log.info("refused", status=status, reason=type(failed).__name__)
+    try:
+        write_nonblock(client, _problem(status, title))
+    except OSError:
+        log.debug("the client did not wait for its refusal")
+
+
+def _problem(status: int, title: str) -> bytes:
+    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": title})
+    head = (
+        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+        f"X-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode("ascii") + body
