@@ -5,6 +5,10 @@
 Queries are the titles, headings and questions that the articles hold, each once, in an order of chance; and
 pairs of short ones, until there are more than any worker remembers. A suggestion is asked for with the first
 letters of one.
+
+"search-mixed" is nearer to what people ask: every second query is one of a few hundred that come again, the
+n-th of them 1/n times as often as the first (queries follow Zipf's law: Xie and O'Hallaron, Locality in
+Search Engine Queries, 2001); the others are new. That half are new is our own guess, on the careful side.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ LONGEST = 100
 """Characters of a query; a longer heading is nothing that anybody types."""
 SHORT = 12
 QUERIES = 6000
+POPULAR = 500
+"""Queries that come again."""
 
 
 def main() -> None:
@@ -41,10 +47,13 @@ def main() -> None:
     pairs = (" ".join(chance.sample(short, 2)) for _ in range(10 * QUERIES))
     searched = list(islice(dict.fromkeys(chain(queries, pairs)), QUERIES))
     chance.shuffle(searched)
+    popular, weights = searched[:POPULAR], [1 / n for n in range(1, POPULAR + 1)]
+    again = chance.choices(popular, weights, k=QUERIES - POPULAR)
+    mixed = list(chain.from_iterable(zip(again, searched[POPULAR:], strict=True)))
     typed = [text[: chance.randint(1, 8)] for text in queries]
     write(folder / "hello", ["/"])
-    write(folder / "search", [f"/api/v1/search?locale={locale}&q={quote(text)}" for text in searched])
-    write(folder / "search-one", [f"/api/v1/search?locale={locale}&q={quote(queries[0])}"])
+    for kind, asked in (("search", searched), ("search-mixed", mixed), ("search-one", queries[:1])):
+        write(folder / kind, [f"/api/v1/search?locale={locale}&q={quote(text)}" for text in asked])
     write(
         folder / "suggest",
         [f"/api/v1/suggest?locale={locale}&q={quote(text)}" for text in typed if text.strip()],
