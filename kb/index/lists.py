@@ -5,7 +5,8 @@ Rows are sections, then single lines of `questions`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +20,10 @@ Ints = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
 Wide = npt.NDArray[np.intp]
 """Of the width that numpy looks up by, or else it converts them each time."""
+
+
+KEPT_WORDS, KEPT_GRAMS = 1024, 4096
+"""Lists that are at hand, with the sets of articles that hold the words: 3 MB of 10,000 articles."""
 
 
 class Postings(NamedTuple):
@@ -68,6 +73,12 @@ class Added(Struct, frozen=True):
         return self.impact if self.weight == 1 else self.weight * self.impact
 
 
+class Word(Added, frozen=True):
+    """The list of a word, or of a synonym; what holds it matches strictly."""
+
+    articles: Bits
+
+
 class Asked(Struct, frozen=True):
     """The lists of a query: words, the shortest first, concepts, loose words, n-grams, the shortest first."""
 
@@ -86,25 +97,28 @@ class Lists:
         self, words: Postings, grams: Postings, owner: Wide, sections: int, articles: int, frequent: Ints,
         frequent_bits: Bits,
     ) -> None:  # fmt: skip
-        self._words, self._grams, self._owner = words, grams, owner
-        self._sections, self._articles = sections, articles
-        self._frequent = frequent
-        self._bits = frequent_bits.reshape(-1, bits_needed(articles))
+        self._words, self._owner, self._sections = words, owner, sections
+        self._bits = bits_needed(articles)
+        sets = frequent_bits.reshape(-1, self._bits)
+        self._word = lru_cache(KEPT_WORDS)(partial(_word, words, owner, frequent, sets))
+        self._gram = lru_cache(KEPT_GRAMS)(partial(_list, grams))
 
     def read(self, plan: Weighted) -> Asked:
-        words = [(number, _list(self._words, number, weight)) for number, weight in plan.words.items()]
-        words.sort(key=lambda each: len(each[1].row))
-        lists = [each for _, each in words]
+        words = [self._word(*each) for each in plan.words.items()]
+        words.sort(key=lambda each: len(each.row))
+        lists: list[Added] = [*words]
         for group in plan.concepts:
             alternatives = [self._alternative(each) for each in group]
             words += alternatives
-            lists.append(_best_of([each for _, each in alternatives]))
+            lists.append(_best_of(alternatives))
         if plan.loose:
             lists += [_list(self._words, *each) for each in plan.loose.items()]
         if plan.grams:
-            grams = [_list(self._grams, *each) for each in plan.grams.items()]
+            grams = [self._gram(*each) for each in plan.grams.items()]
             lists += sorted(grams, key=lambda each: len(each.row))
-        strict, postings = self._strict(words), sum([len(each.row) for each in lists])
+        strict, postings = np.zeros(self._bits, np.uint64), sum([len(each.row) for each in lists])
+        for word in words:
+            strict |= word.articles
         if self._sections == len(self._owner):
             return Asked(lists, [], strict, postings)
         # rows ascend: lines are the last of a list
@@ -119,12 +133,12 @@ class Lists:
             each = _list(self._words, number, weight)
             yield _part(each, slice(int(each.row.searchsorted(np.int32(self._sections)))))
 
-    def _alternative(self, synonym: Synonym) -> tuple[int, Added]:
-        """Rows where all its terms stand, with their mean impact there; its number where it is one term."""
+    def _alternative(self, synonym: Synonym) -> Word:
+        """Rows where all its terms stand, with their mean impact there."""
         number, *others = synonym.terms
-        first = _list(self._words, number, synonym.weight)
+        first = self._word(number, synonym.weight)
         if not others:
-            return number, first
+            return first
         shared, total = first.row, first.impact
         for term in others:
             other = _list(self._words, term, 1)
@@ -133,33 +147,35 @@ class Lists:
             both = place < len(row)
             both[both] = row[place[both]] == shared[both]
             shared, total = shared[both], total[both] + impact[place[both]]
-        return -1, Added(shared, total / np.float32(len(synonym.terms)), synonym.weight)
-
-    def _strict(self, lists: list[tuple[int, Added]]) -> Bits:
-        """A frequent term's articles are known as a set; those of others are looked up."""
-        flags, known = np.zeros(64 * bits_needed(self._articles), bool), []
-        for number, each in lists:
-            place = self._frequent.item(number) if number >= 0 else -1
-            if place >= 0:
-                known.append(self._bits[place])
-            else:
-                flags[self._owner.take(each.row)] = True
-        strict: Bits = np.packbits(flags, bitorder="little").view(np.uint64)
-        for articles in known:
-            strict |= articles
-        return strict
+        mean = total / np.float32(len(synonym.terms))
+        return Word(shared, mean, synonym.weight, _articles(self._owner.take(shared), self._bits))
 
 
 def _list(postings: Postings, number: int, weight: float) -> Added:
-    start, end = postings.ptr.item(number), postings.ptr.item(number + 1)
+    start, end = postings.ptr[number : number + 2].tolist()
     return Added(postings.row[start:end], postings.impact[start:end], weight)
+
+
+def _word(postings: Postings, owner: Wide, frequent: Ints, sets: Bits, number: int, weight: float) -> Word:
+    """A frequent term's articles are known as a set; those of others are looked up."""
+    each, place = _list(postings, number, weight), frequent.item(number)
+    articles = sets[place] if place >= 0 else _articles(owner.take(each.row), sets.shape[1])
+    return Word(each.row, each.impact, weight, articles)
+
+
+def _articles(numbers: Wide, bits: int) -> Bits:
+    """A set of them, of so many words of bits."""
+    flags = np.zeros(64 * bits, bool)
+    flags[numbers] = True
+    articles: Bits = np.packbits(flags, bitorder="little").view(np.uint64)
+    return articles
 
 
 def _part(one: Added, part: slice) -> Added:
     return Added(one.row[part], one.impact[part], one.weight)
 
 
-def _best_of(lists: list[Added]) -> Added:
+def _best_of(lists: Sequence[Added]) -> Added:
     """One list of several: the highest in each row."""
     if len(lists) == 1:
         return lists[0]
