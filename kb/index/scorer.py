@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,8 @@ from kb.index.sets import Bits, unpacked
 
 Scored = tuple[int, float, bool, tuple[int, ...]]
 """Article, score, whether it matches strictly, the sections that answer (rows)."""
-Found = tuple[int, float, bool]
-"""The same without sections."""
+Found = tuple[list[int], list[float], list[bool]]
+"""The best articles, their scores, whether each matches strictly."""
 
 MAX_SECTIONS = 3
 """Sections shown of one article."""
@@ -93,8 +93,9 @@ class Scorer:
         found = None if pinned else self._nearest(rows, touched, lines, asked.strict, allowed, wanted)
         if found is None:
             found = self._in_order(rows, lines, asked.strict, allowed, floor, pinned, wanted)
-        page = self._page(rows, found[start:stop], lines)
-        return Best(asked.strict, [article for article, _, _ in found], page, asked.postings)
+        first, scores, strict = found
+        page = self._page(rows, lines, first[start:stop], scores[start:stop], strict[start:stop])
+        return Best(asked.strict, first, page, asked.postings)
 
     def rows(self, plan: Weighted) -> tuple[Floats, Bits]:
         """The sums of all rows, and the set of articles that match strictly."""
@@ -136,7 +137,7 @@ class Scorer:
     def _nearest(
         self, rows: Floats, touched: Wide | None, lines: Floats | None, strict: Bits, allowed: Bits | None,
         count: int,
-    ) -> list[Found] | None:  # fmt: skip
+    ) -> Found | None:  # fmt: skip
         """The best allowed articles, all of which match strictly; None if so many are not soon found."""
         eligible = strict if allowed is None else strict & allowed
         if touched is None:
@@ -148,10 +149,10 @@ class Scorer:
             sums = rows.take(touched)
             # those of the shortest lists, which add most
             highest, more = sums[: self.looked * count].copy(), 4
-        if not count or not len(highest):
-            return None
         # more than are wanted: an article may have several sections, a section several words
         place = max(len(highest) - more * count, 0)
+        if place == len(highest):
+            return None
         highest.partition(place)
         bar = highest[place]
         least = bar if lines is None else ROUNDED * bar - lines.max().item()
@@ -166,16 +167,13 @@ class Scorer:
             scores += lines.take(owners)
         # best first, of equals the smaller number; what comes first of an article is its best section
         order = np.lexsort((owners, -scores))
-        found: list[Found] = []
-        seen: set[int] = set()
+        found: dict[int, float] = {}
         members = eligible.tobytes()
         for article, score in zip(owners[order].tolist(), scores[order].tolist(), strict=True):
-            if article not in seen:
-                seen.add(article)
-                if members[article >> 3] >> (article & 7) & 1:
-                    found.append((article, score, True))
-                    if len(found) == count:
-                        return found if score >= bar else None
+            if article not in found and members[article >> 3] >> (article & 7) & 1:
+                found[article] = score
+                if len(found) == count:
+                    return (list(found), list(found.values()), [True] * count) if score >= bar else None
         return None
 
     def _highest(self, sums: Floats) -> Floats:
@@ -194,7 +192,7 @@ class Scorer:
     def _in_order(
         self, rows: Floats, lines: Floats | None, strict: Bits, allowed: Bits | None, floor: float,
         pinned: Sequence[int], wanted: int,
-    ) -> list[Found]:  # fmt: skip
+    ) -> Found:  # fmt: skip
         """The same of all articles, whatever they match."""
         scores = np.zeros(self._articles, np.float32)
         # of flags, which numpy looks through ten times as fast as through floats
@@ -210,29 +208,35 @@ class Scorer:
         if len(first) < wanted:
             loose = ~matching & may & (scores > np.float32(floor))
             first += _top(scores, np.flatnonzero(loose), wanted - len(first))
-        return list(zip(first, scores[first].tolist(), matching[first].tolist(), strict=True))
+        return first, scores[first].tolist(), matching[first].tolist()
 
-    def _page(self, rows: Floats, found: list[Found], lines: Floats | None) -> list[Scored]:
+    def _page(
+        self, rows: Floats, lines: Floats | None, articles: list[int], scores: list[float], strict: list[bool]
+    ) -> list[Scored]:
         """With the sections of each article that answer, best first; its first one where none does."""
         # in Python: for a handful of numbers each call of numpy takes longer than all of this
         starts = self._start_of
-        own = [rows[starts[article] : starts[article + 1]].tolist() for article, _, _ in found]
+        sums: Any = rows.data
         # without lines an article scores as its best section
-        highest = [score for _, score, _ in found] if lines is None else map(max, own)
+        highest = scores
+        if lines is not None:
+            highest = [max(sums[starts[article] : starts[article + 1]]) for article in articles]
         # rounded to 32 bits, as sums are
-        least = array("f", [SECTION_SHARE * most for most in highest])
+        least = array("f", [SECTION_SHARE * most or 1 for most in highest])
         page = []
-        for (article, score, strict), sums, enough in zip(found, own, least, strict=True):
+        for article, score, matches, most, enough in zip(
+            articles, scores, strict, highest, least, strict=True
+        ):
             start = starts[article]
+            own = sums[start : starts[article + 1]].tolist()
             shown: list[int] = []
-            for most in sorted(sums, reverse=True)[:MAX_SECTIONS] if enough > 0 else ():
-                if most < enough:
-                    break
+            while most >= enough and len(shown) < MAX_SECTIONS:
                 # of equals the first, which is not found again
-                place = sums.index(most)
-                sums[place] = 0.0
+                place = own.index(most)
+                own[place] = 0.0
                 shown.append(start + place)
-            page.append((article, score, strict, tuple(shown) or (start,)))
+                most = max(own)
+            page.append((article, score, matches, tuple(shown) or (start,)))
         return page
 
 
