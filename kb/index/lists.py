@@ -82,9 +82,7 @@ class Word(Added, frozen=True):
 class Asked(Struct, frozen=True):
     """The lists of a query: words, the shortest first, concepts, loose words, n-grams, the shortest first."""
 
-    sections: list[Added]
-    lines: list[Added]
-    """Those of lines of `questions`."""
+    lists: list[Added]
     strict: Bits
     """Set of the articles that match strictly."""
     postings: int
@@ -119,13 +117,7 @@ class Lists:
         strict, postings = np.zeros(self._bits, np.uint64), sum([len(each.row) for each in lists])
         for word in words:
             strict |= word.articles
-        if self._sections == len(self._owner):
-            return Asked(lists, [], strict, postings)
-        # rows ascend: lines are the last of a list
-        cuts = [int(each.row.searchsorted(np.int32(self._sections))) for each in lists]
-        inside = [_part(each, slice(cut)) for each, cut in zip(lists, cuts, strict=True)]
-        lines = [_part(each, slice(cut, None)) for each, cut in zip(lists, cuts, strict=True)]
-        return Asked(inside, [each for each in lines if len(each.row)], strict, postings)
+        return Asked(lists, strict, postings)
 
     def of_terms(self, terms: dict[int, float]) -> Iterator[Added]:
         """The lists of some words with weights, without lines."""

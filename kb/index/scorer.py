@@ -87,9 +87,8 @@ class Scorer:
         the smaller number comes first, so that pages never overlap. `allowed` is a set, None for all.
         """
         asked, rows = self._lists.read(plan), np.zeros(len(self._owner), np.float32)
-        _add(asked.lines, rows)
-        lines = self._lines(rows, question) if asked.lines else None
         touched = self._add_few(asked, rows)
+        lines = self._lines(rows, question) if self._sections < len(rows) else None
         found = None if pinned else self._nearest(rows, touched, lines, asked.strict, allowed, wanted)
         if found is None:
             found = self._in_order(rows, lines, asked.strict, allowed, floor, pinned, wanted)
@@ -100,8 +99,7 @@ class Scorer:
     def rows(self, plan: Weighted) -> tuple[Floats, Bits]:
         """The sums of all rows, and the set of articles that match strictly."""
         asked, rows = self._lists.read(plan), np.zeros(len(self._owner), np.float32)
-        _add(asked.lines, rows)
-        _add(asked.sections, rows)
+        _add(asked.lists, rows)
         return rows, asked.strict
 
     def likeness(self, terms: dict[int, float]) -> Floats:
@@ -126,13 +124,13 @@ class Scorer:
         return found
 
     def _add_few(self, asked: Asked, rows: Floats) -> Wide | None:
-        """Adds list after list; the rows of all their postings, or None if these are many."""
+        """Adds list after list; the sections of all their postings, or None if these are many."""
         if not 0 < asked.postings <= self.many:
-            _add(asked.sections, rows)
+            _add(asked.lists, rows)
             return None
-        touched = np.concatenate([each.row for each in asked.sections], dtype=np.intp)
-        np.add.at(rows, touched, np.concatenate([each.values() for each in asked.sections]))
-        return touched
+        touched = np.concatenate([each.row for each in asked.lists], dtype=np.intp)
+        np.add.at(rows, touched, np.concatenate([each.values() for each in asked.lists]))
+        return touched if self._sections == len(rows) else touched[touched < self._sections]
 
     def _nearest(
         self, rows: Floats, touched: Wide | None, lines: Floats | None, strict: Bits, allowed: Bits | None,
@@ -182,9 +180,11 @@ class Scorer:
         highest: Floats = groups.max(axis=0, initial=0)
         return highest
 
-    def _lines(self, rows: Floats, question: float) -> Floats:
-        """What the best line of `questions` adds to each article."""
+    def _lines(self, rows: Floats, question: float) -> Floats | None:
+        """What the best line of `questions` adds to each article; None if there is none."""
         asked = self._sections + np.flatnonzero(rows[self._sections :] > 0)
+        if not len(asked):
+            return None
         lines = np.zeros(self._articles, np.float32)
         np.maximum.at(lines, self._owner[asked], rows[asked])
         return np.float32(question) * lines
