@@ -68,8 +68,10 @@ class Scorer:
         self._lists = Lists(
             words, grams, self._owner, self._sections, self._articles, frequent, frequent_bits
         )
+        self.few = self._sections // 16
+        """Of more postings than these it is quicker to look at all sections than at theirs …"""
         self.many = self._sections // 3
-        """Of more postings than these it is quicker to look at all sections than at those of each posting."""
+        """… and of more than these to add list after list than to put all of them together."""
         self.looked = 100
         """Rows for each article that is wanted, from whose sums is known what the best reach at least."""
         self.groups = 512
@@ -138,15 +140,14 @@ class Scorer:
     ) -> Found | None:  # fmt: skip
         """The best allowed articles, all of which match strictly; None if so many are not soon found."""
         eligible = strict if allowed is None else strict & allowed
+        sums = rows[: self._sections]
         if touched is None:
-            sums = rows[: self._sections]
             highest, more = self._highest(sums), 3
         else:
             if allowed is not None:
                 touched = touched[unpacked(eligible, self._articles).take(self._owner.take(touched))]
-            sums = rows.take(touched)
             # those of the shortest lists, which add most
-            highest, more = sums[: self.looked * count].copy(), 4
+            highest, more = rows.take(touched[: self.looked * count]), 4
         # more than are wanted: an article may have several sections, a section several words
         place = max(len(highest) - more * count, 0)
         if place == len(highest):
@@ -156,8 +157,10 @@ class Scorer:
         least = bar if lines is None else ROUNDED * bar - lines.max().item()
         if least <= 0:
             return None
-        reaching = sums >= least
-        near = touched[reaching] if touched is not None else reaching.nonzero()[0]
+        if touched is None or (allowed is None and len(touched) > self.few):
+            near = (sums >= least).nonzero()[0]
+        else:
+            near = touched[rows.take(touched) >= least]
         if len(near) > self.near:
             return None
         owners, scores = self._owner[near], rows[near]

@@ -55,8 +55,8 @@ class Made:
             scorer.few, scorer.few_grams, scorer.lookup = 0, 0, int(self.chance.choice([0, 2]))
         if module is kernel_numpy:
             scorer.groups = int(self.chance.choice([8, 40, 512]))
-            scorer.many, scorer.looked, scorer.near = self.chance.choice(
-                [[0, 9, 9], [99, 5, 40], [9999, 99, 999]]
+            scorer.few, scorer.many, scorer.looked, scorer.near = self.chance.choice(
+                [[0, 0, 9, 9], [30, 99, 5, 40], [60, 9999, 99, 999], [9999, 9999, 99, 999]]
             )
         return scorer
 
