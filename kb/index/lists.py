@@ -21,7 +21,6 @@ Offsets = npt.NDArray[np.int64]
 Wide = npt.NDArray[np.intp]
 """Of the width that numpy looks up by, or else it converts them each time."""
 
-
 KEPT_WORDS, KEPT_GRAMS = 1024, 4096
 """Lists that are at hand, with the sets of articles that hold the words: 3 MB of 10,000 articles."""
 
@@ -123,7 +122,9 @@ class Lists:
         """The lists of some words with weights, without lines."""
         for number, weight in terms.items():
             each = _list(self._words, number, weight)
-            yield _part(each, slice(int(each.row.searchsorted(np.int32(self._sections)))))
+            # rows ascend: lines are the last of a list
+            end = each.row.searchsorted(np.int32(self._sections))
+            yield Added(each.row[:end], each.impact[:end], weight)
 
     def _alternative(self, synonym: Synonym) -> Word:
         """Rows where all its terms stand, with their mean impact there."""
@@ -161,10 +162,6 @@ def _articles(numbers: Wide, bits: int) -> Bits:
     flags[numbers] = True
     articles: Bits = np.packbits(flags, bitorder="little").view(np.uint64)
     return articles
-
-
-def _part(one: Added, part: slice) -> Added:
-    return Added(one.row[part], one.impact[part], one.weight)
 
 
 def _best_of(lists: Sequence[Added]) -> Added:

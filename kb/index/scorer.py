@@ -5,8 +5,8 @@ order (`kb.index.lists`), so that both kernels round alike and rank alike. The c
 longest lists out where they cannot change the best, which shows in no result.
 
 A query of a few words touches a few thousand rows, and each call of numpy takes a microsecond or more,
-whatever it is given. So those rows alone are looked at, and of them the dozens that reach what the best must
-reach at least; from there on few numbers are left, and Python takes them one by one.
+whatever it is given. So a few calls find the dozens of rows that reach what the best must reach at least;
+from there on few numbers are left, and Python takes them one by one.
 """
 
 from __future__ import annotations
