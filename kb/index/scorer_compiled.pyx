@@ -5,6 +5,7 @@ All of it runs without the interpreter's lock; what is kept between calls (`Scra
 time, so any thread may call. Numbers are trusted, as everything in a snapshot that matches its checksums.
 """
 
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from libc.string cimport memmove, memset
 
@@ -13,6 +14,8 @@ import numpy as np
 from kb.index.scorer import Best
 
 cdef object _tuple = tuple.__new__
+cdef object _empty = np.empty
+cdef object _uint64 = np.dtype(np.uint64)
 
 cdef float SECTION_SHARE = 0.6
 # the smallest score there is
@@ -43,6 +46,22 @@ cdef extern from *:
     #endif
         for (; i < count; i++) best = values[i] > best ? values[i] : best;
         return best;
+    }
+
+    /* The same of those whose places are equal modulo `lanes`, a power of two; `best` is 0 before. */
+    static void highest_of_lanes(const float *values, Py_ssize_t count, float *best, Py_ssize_t lanes) {
+        Py_ssize_t i = 0;
+        float *own;
+    #if defined(__SSE__)
+        for (; i + 4 <= count; i += 4) {
+            own = best + (i & (lanes - 1));
+            _mm_storeu_ps(own, _mm_max_ps(_mm_loadu_ps(own), _mm_loadu_ps(values + i)));
+        }
+    #endif
+        for (; i < count; i++) {
+            own = best + (i & (lanes - 1));
+            *own = values[i] > *own ? values[i] : *own;
+        }
     }
 
     /* From `i` on, the first that reaches the bar with so much more; `count` if none does. */
@@ -86,6 +105,7 @@ cdef extern from *:
     }
     """
     float highest_of(const float* values, Py_ssize_t count) noexcept nogil
+    void highest_of_lanes(const float* values, Py_ssize_t count, float* best, Py_ssize_t lanes) noexcept nogil
     Py_ssize_t reaching(
         const float* values, Py_ssize_t i, Py_ssize_t count, float more, float bar
     ) noexcept nogil
@@ -100,6 +120,8 @@ cdef extern from *:
 cdef enum:
     # rows whose highest sum is looked at before each of them is
     BLOCK = 64
+    # it is quicker to go through postings once more than through so many times as many rows
+    FEW = 16
     HALVINGS = 8
     # with more lists than these hardly a block can be passed over
     MOST_LISTS = 7
@@ -145,6 +167,9 @@ cdef struct Query:
     bint lazy
     Py_ssize_t blocks
     Py_ssize_t short
+    # there are so few postings that the sum of each is looked at, not the highest of each block; so many are known
+    bint few
+    Py_ssize_t known
     # postings read until now
     Py_ssize_t postings
 
@@ -170,11 +195,12 @@ cdef class Scratch:
     cdef int* near
     cdef unsigned long long* noted
     cdef unsigned long long* seen
-    # the highest sum of each block, or what is known of it; which are added up, if not all are
+    # the highest sum of each block, or what is known of it; of few postings the sum of each, and its row
     cdef float* block
-    cdef unsigned char* added
-    # numbers of blocks
+    cdef int* row
+    # numbers of blocks that are added up, if not all are, and a flag of each
     cdef int* lazy
+    cdef unsigned char* added
     # of the short lists of a query what is stored of the long ones
     cdef int* begin
     cdef float* peak
@@ -187,14 +213,15 @@ cdef class Scratch:
         self.near = <int*>PyMem_Calloc(articles + 1, sizeof(int))
         self.noted = <unsigned long long*>PyMem_Calloc(articles // 64 + 1, sizeof(unsigned long long))
         self.seen = <unsigned long long*>PyMem_Calloc(articles // 64 + 1, sizeof(unsigned long long))
-        self.block = <float*>PyMem_Malloc((rows // BLOCK + 1) * sizeof(float))
-        self.added = <unsigned char*>PyMem_Calloc(rows // BLOCK + 1, 1)
+        self.block = <float*>PyMem_Malloc((rows // FEW + 1) * sizeof(float))
+        self.row = <int*>PyMem_Malloc((rows // FEW + 1) * sizeof(int))
         self.lazy = <int*>PyMem_Malloc((rows // BLOCK + 1) * sizeof(int))
+        self.added = <unsigned char*>PyMem_Calloc(rows // BLOCK + 1, 1)
         self.begin = <int*>PyMem_Malloc(2 * MOST_LISTS * (rows // BLOCK + 1) * sizeof(int))
         self.peak = <float*>PyMem_Malloc(MOST_LISTS * (rows // BLOCK + 1) * sizeof(float))
         if not (
             self.sums and self.best and self.line and self.asked and self.near and self.noted and self.seen
-            and self.block and self.added and self.lazy and self.begin and self.peak
+            and self.block and self.row and self.lazy and self.added and self.begin and self.peak
         ):
             raise MemoryError
 
@@ -207,8 +234,9 @@ cdef class Scratch:
         PyMem_Free(self.noted)
         PyMem_Free(self.seen)
         PyMem_Free(self.block)
-        PyMem_Free(self.added)
+        PyMem_Free(self.row)
         PyMem_Free(self.lazy)
+        PyMem_Free(self.added)
         PyMem_Free(self.begin)
         PyMem_Free(self.peak)
 
@@ -242,16 +270,15 @@ cdef class Scorer:
         self, plan, float question, allowed, float floor, pinned, Py_ssize_t wanted, Py_ssize_t start,
         Py_ssize_t stop,
     ):
-        strict = np.zeros(self.bits_needed, np.uint64)
-        cdef unsigned long long[::1] matching = strict
-        cdef const unsigned long long[::1] may = allowed
-        cdef const unsigned long long* eligible = &may[0] if may is not None else NULL
-        cdef unsigned long long* marked = &matching[0]
+        strict = _empty(self.bits_needed, _uint64)
+        cdef unsigned long long* marked = _bits(strict)
+        cdef const unsigned long long* eligible = _bits(allowed) if allowed is not None else NULL
         cdef Scratch scratch = self._scratch()
         cdef Query query
         cdef Walk walk
         cdef Top top
         cdef Py_ssize_t n
+        memset(marked, 0, self.bits_needed * sizeof(unsigned long long))
         memset(&query, 0, sizeof(Query))
         memset(&walk, 0, sizeof(Walk))
         memset(&top, 0, sizeof(Top))
@@ -274,7 +301,7 @@ cdef class Scorer:
                 self._best(&query, scratch, &walk, &top)
             first = [top.article[n] for n in range(top.used)]
             page = [
-                (top.article[n], top.score[n], bool(_has(marked, top.article[n])),
+                (first[n], top.score[n], bool(_has(marked, top.article[n])),
                  self._shown(scratch, top.article[n]))
                 for n in range(min(start, top.used), min(stop, top.used))
             ]
@@ -389,14 +416,14 @@ cdef class Scorer:
         cdef Postings* made = &query.lists[query.used]
         made.row, made.impact, made.size, made.weight = row, impact, size, weight
         made.group, made.end = 1, size
-        # rows ascend: those of `questions`, if any, are the last
+        # rows ascend: those of `questions`, if there are any, are the last
         made.sections = size
-        if size and row[size - 1] >= self.sections:
+        if self.rows_count > self.sections and size and row[size - 1] >= self.sections:
             made.sections = _lower(row, 0, size, self.sections)
         query.used += 1
         return made
 
-    cdef void _word(self, Query* query, Py_ssize_t term, float weight) except *:
+    cdef void _word(self, Query* query, Py_ssize_t term, float weight) noexcept:
         cdef Py_ssize_t begin = self.word_ptr[term]
         cdef Postings* made = self._list(
             query, &self.word_row[0] + begin, &self.word_impact[0] + begin, self.word_ptr[term + 1] - begin, weight
@@ -491,6 +518,7 @@ cdef class Scorer:
         cdef Py_ssize_t n
         cdef Postings* one
         memset(scratch.block, 0, self.blocks * sizeof(float))
+        query.known = self.blocks
         while query.short < query.used and query.lists[query.short].group == 1 and not query.lists[query.short].peak:
             query.short += 1
         for n in range(query.short):
@@ -595,7 +623,7 @@ cdef class Scorer:
         for n in range(query.added, query.used):
             query.lists[n].end = 0
             for i in range(used):
-                _soon(&query.lists[n], self.starts[scratch.near[i]])
+                _soon(&query.lists[n], self.starts[scratch.near[i]] // BLOCK)
             for i in range(used):
                 _go_to(&query.lists[n], self.starts[scratch.near[i]], self.starts[scratch.near[i] + 1])
                 _add_list(&query.lists[n], scratch.sums)
@@ -605,26 +633,26 @@ cdef class Scorer:
             kept, rest = 0, _most(query, n + 1)
             for i in range(used):
                 article = scratch.near[i]
-                if self._score(scratch, walk.question, article) + rest >= ROUNDED * top.bar or _is_pinned(
+                if self._score(scratch, walk, article) + rest >= ROUNDED * top.bar or _is_pinned(
                     walk, top, article
                 ):
                     scratch.near[kept] = article
                     kept += 1
             used = kept
 
-    cdef float _score(self, Scratch scratch, float question, Py_ssize_t article) noexcept nogil:
+    cdef float _score(self, Scratch scratch, const Walk* walk, Py_ssize_t article) noexcept nogil:
         cdef Py_ssize_t n
         cdef float best = 0
         for n in range(self.starts[article], self.starts[article + 1]):
             best = scratch.sums[n] if scratch.sums[n] > best else best
-        return best + question * scratch.line[article]
+        return best + walk.question * scratch.line[article] if walk.asked else best
 
     cdef void _choose(self, Query* query, Scratch scratch, Walk* walk, Top* top) noexcept nogil:
         # pinned, strict matches, then what loose words and n-grams found alone
         cdef Py_ssize_t strict, n
         for n in range(walk.fixed):
             self._add_article(query, scratch, top.article[n])
-            top.score[n] = self._score(scratch, walk.question, top.article[n])
+            top.score[n] = self._score(scratch, walk, top.article[n])
         top.used = walk.fixed
         memset(scratch.seen, 0, self.bits_needed * sizeof(unsigned long long))
         for n in range(walk.fixed):
@@ -642,28 +670,25 @@ cdef class Scorer:
         # offers every article that may reach the bar, each perhaps several times
         cdef const unsigned long long* eligible = walk.eligible if walk.eligible != NULL else walk.marked
         cdef float more = walk.extra + walk.rest
-        cdef Py_ssize_t n, i
+        cdef Py_ssize_t n, i, following
         if walk.among != NULL:
             self._every(query, walk.among, walk.among, scratch, walk, top)
             return
-        # when a filter or a rare word leaves few articles, these are offered, and no row is looked at
-        if walk.strict and walk.matches * BLOCK <= self.sections:
+        query.few = not query.lazy and _few(query, self.rows_count)
+        # when a filter or a rare word leaves few articles, these are offered, and no sum is looked at
+        if walk.strict and walk.matches * BLOCK <= (query.postings if query.few else self.sections):
             self._every(query, walk.marked, eligible, scratch, walk, top)
             return
         for n in range(walk.asked):
             self._offer(query, scratch, walk, scratch.asked[n], top)
-        if not query.lazy and _few(query, self.rows_count):
-            for n in range(query.added):
-                for i in range(query.lists[n].sections):
-                    if scratch.sums[query.lists[n].row[i]] + more >= top.bar:
-                        self._offer(query, scratch, walk, self.owner[query.lists[n].row[i]], top)
-            return
         if walk.noted == NULL:
             self._raise_bar(query, scratch, walk, top)
-        n = reaching(scratch.block, 0, self.blocks, more, top.bar)
-        while n < self.blocks:
+        n = reaching(scratch.block, 0, query.known, more, top.bar)
+        while n < query.known:
+            following = reaching(scratch.block, n + 1, query.known, more, top.bar)
+            self._expect(query, following)
             self._block(query, scratch, walk, n, top)
-            n = reaching(scratch.block, n + 1, self.blocks, more, top.bar)
+            n = following
 
     cdef void _every(
         self, Query* query, const unsigned long long* one, const unsigned long long* other, Scratch scratch,
@@ -679,33 +704,48 @@ cdef class Scorer:
 
     cdef void _raise_bar(self, Query* query, Scratch scratch, const Walk* walk, Top* top) noexcept nogil:
         # as many of the highest blocks as there are places come first: few others reach the bar then
-        cdef Py_ssize_t n
-        cdef float low = 0, high, height
+        cdef Py_ssize_t n, following
+        cdef float height
         if not query.lazy:
-            for n in range(self.blocks):
-                scratch.block[n] = self._highest(scratch, n)
-        high = highest_of(scratch.block, self.blocks)
-        if high == 0:
-            return
-        for n in range(HALVINGS):
-            height = (low + high) / 2
-            if how_many(scratch.block, self.blocks, height) >= top.room:
-                low = height
-            else:
-                high = height
-        n = reaching(scratch.block, 0, self.blocks, 0, max(low, LEAST))
-        while n < self.blocks:
+            self._know_sums(query, scratch)
+        height = _height(scratch.block, query.known, top.room)
+        n = reaching(scratch.block, 0, query.known, 0, height)
+        while n < query.known:
+            following = reaching(scratch.block, n + 1, query.known, 0, height)
+            self._expect(query, following)
             self._offer_best(query, scratch, walk, n, top)
-            n = reaching(scratch.block, n + 1, self.blocks, 0, max(low, LEAST))
+            n = following
+
+    cdef void _expect(self, const Query* query, Py_ssize_t block) noexcept nogil:
+        cdef Py_ssize_t n
+        if query.lazy:
+            for n in range(query.short, query.used):
+                _soon(&query.lists[n], block)
+
+    cdef void _know_sums(self, Query* query, Scratch scratch) noexcept nogil:
+        cdef Py_ssize_t n, i
+        cdef const Postings* one
+        query.known = 0 if query.few else self.blocks
+        for n in range(query.known):
+            scratch.block[n] = self._highest(scratch, n)
+        for n in range(query.added if query.few else 0):
+            one = &query.lists[n]
+            for i in range(one.sections):
+                scratch.row[query.known + i] = one.row[i]
+                scratch.block[query.known + i] = scratch.sums[one.row[i]]
+            query.known += one.sections
 
     cdef void _offer_best(
         self, Query* query, Scratch scratch, const Walk* walk, Py_ssize_t block, Top* top
     ) noexcept nogil:
-        # the article with the best row of a block
+        # the article with the best row of a block, or that of a posting
         cdef Py_ssize_t row
         if query.lazy:
             self._add_block(query, scratch, block)
-        row = reaching(scratch.sums, block * BLOCK, self.sections, 0, self._highest(scratch, block))
+        if query.few:
+            row = scratch.row[block]
+        else:
+            row = reaching(scratch.sums, block * BLOCK, self.sections, 0, self._highest(scratch, block))
         self._offer(query, scratch, walk, self.owner[row], top)
 
     cdef float _highest(self, Scratch scratch, Py_ssize_t block) noexcept nogil:
@@ -716,6 +756,11 @@ cdef class Scorer:
     ) noexcept nogil:
         cdef Py_ssize_t row, end = min((block + 1) * BLOCK, self.sections)
         cdef float more = walk.extra + walk.rest
+        if scratch.block[block] + more < top.bar:
+            return
+        if query.few:
+            self._offer_best(query, scratch, walk, block, top)
+            return
         if query.lazy:
             self._add_block(query, scratch, block)
         row = reaching(scratch.sums, block * BLOCK, end, more, top.bar)
@@ -734,7 +779,7 @@ cdef class Scorer:
         if walk.noted == NULL and _has(scratch.seen, article):
             return
         self._add_article(query, scratch, article)
-        score = self._score(scratch, walk.question, article)
+        score = self._score(scratch, walk, article)
         if score + walk.rest < top.bar or score <= walk.floor:
             return
         if walk.noted != NULL:
@@ -745,22 +790,18 @@ cdef class Scorer:
 
     cdef tuple _shown(self, Scratch scratch, Py_ssize_t article):
         # sections that answer, best first; the first section of an article that has none
-        cdef Py_ssize_t[3] chosen
-        cdef Py_ssize_t used = 0, n, place, first = self.starts[article]
-        cdef float value, least
-        for n in range(first, self.starts[article + 1]):
-            value = scratch.sums[n]
-            place = used
-            while place and scratch.sums[chosen[place - 1]] < value:
-                place -= 1
-            if place == 3:
+        cdef Py_ssize_t[4] chosen
+        cdef Py_ssize_t used = 0, n, place, first = self.starts[article], end = self.starts[article + 1]
+        cdef float least = SECTION_SHARE * highest_of(scratch.sums + first, end - first)
+        for n in range(first, end):
+            if scratch.sums[n] < least or scratch.sums[n] <= 0:
                 continue
-            used = min(used + 1, 3)
-            memmove(&chosen[place] + 1, &chosen[place], (used - place - 1) * sizeof(Py_ssize_t))
+            place = used
+            while place and scratch.sums[chosen[place - 1]] < scratch.sums[n]:
+                chosen[place] = chosen[place - 1]
+                place -= 1
             chosen[place] = n
-        least = SECTION_SHARE * scratch.sums[chosen[0]]
-        while used and (scratch.sums[chosen[used - 1]] <= 0 or scratch.sums[chosen[used - 1]] < least):
-            used -= 1
+            used = min(used + 1, 3)
         if used == 3:
             return chosen[0], chosen[1], chosen[2]
         if used == 2:
@@ -821,6 +862,15 @@ cdef struct Walk:
     bint strict
 
 
+cdef unsigned long long* _bits(object numbers) except NULL:
+    # a memory view takes ten times as long; the numbers are not moved while they are used
+    cdef Py_buffer held
+    PyObject_GetBuffer(numbers, &held, PyBUF_SIMPLE)
+    cdef void* first = held.buf
+    PyBuffer_Release(&held)
+    return <unsigned long long*>first
+
+
 cdef void _free(Query* query) noexcept:
     cdef Py_ssize_t n
     for n in range(query.used):
@@ -830,9 +880,28 @@ cdef void _free(Query* query) noexcept:
     PyMem_Free(query.lists)
 
 
+cdef float _height(const float* values, Py_ssize_t count, Py_ssize_t room) noexcept nogil:
+    # what about as many of the values reach as there is room for, which come to stand in different lanes
+    cdef float[256] best
+    cdef Py_ssize_t n, lanes = 64 if room <= 16 else 256
+    cdef float low = 0, high, height
+    if 4 * room <= lanes < count:
+        memset(best, 0, lanes * sizeof(float))
+        highest_of_lanes(values, count, best, lanes)
+        values, count = best, lanes
+    high = highest_of(values, count)
+    for n in range(HALVINGS):
+        height = (low + high) / 2
+        if how_many(values, count, height) >= room:
+            low = height
+        else:
+            high = height
+    return max(low, LEAST)
+
+
 cdef inline bint _few(const Query* query, Py_ssize_t rows) noexcept nogil:
     # whether it is quicker to go through the postings once more than through all rows
-    return query.postings < rows // 16
+    return query.postings < rows // FEW
 
 
 cdef void _shortest_first(Query* query, Py_ssize_t first) noexcept nogil:
@@ -872,11 +941,11 @@ cdef Py_ssize_t _postings(const Query* query, Py_ssize_t first) noexcept nogil:
     return postings
 
 
-cdef inline void _soon(const Postings* one, Py_ssize_t first) noexcept nogil:
-    # lists are long, and what is looked up lies far apart: the memory is told of all of it at once
+cdef inline void _soon(const Postings* one, Py_ssize_t block) noexcept nogil:
+    # lists are long, and what is looked up lies far apart: the memory is told of it beforehand
     if one.first != NULL:
-        __builtin_prefetch(one.row + one.first[first // BLOCK])
-        __builtin_prefetch(one.impact + one.first[first // BLOCK])
+        __builtin_prefetch(one.row + one.first[block])
+        __builtin_prefetch(one.impact + one.first[block])
 
 
 cdef void _go_to(Postings* one, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
@@ -944,8 +1013,7 @@ cdef void _add_raising(const Postings* one, float* sums, float* block) noexcept 
         row = one.row[i]
         value = sums[row] + one.weight * one.impact[i]
         sums[row] = value
-        if value > block[row // BLOCK]:
-            block[row // BLOCK] = value
+        block[row // BLOCK] = value if value > block[row // BLOCK] else block[row // BLOCK]
     for i in range(one.sections, one.size):
         sums[one.row[i]] += one.weight * one.impact[i]
 
