@@ -264,7 +264,7 @@ cdef class Scorer:
         self.blocks = (self.sections + BLOCK - 1) // BLOCK
         self.bits_needed = self.articles // 64 + 1
         self.spare = []
-        self.few, self.few_grams, self.lookup = 1000, 60_000, 32
+        self.few, self.few_grams, self.lookup = 1500, 60_000, 32
 
     def best(
         self, plan, float question, allowed, float floor, pinned, Py_ssize_t wanted, Py_ssize_t start,
