@@ -77,18 +77,17 @@ def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
 
 
 def ten_best(snapshot: Snapshot) -> Peer:
-    """No more than the others do: matches are known, but not counted."""
+    """No more than the others do: matches are known, but not counted; scorer and filter are ready, too."""
 
     def ready(question: Question) -> Ask | None:
         if question.counted or question.excerpts or question.article >= 0:
             return None
-        used = _words_alone(question.words)
-        query = Query(text="", category=question.category)
+        kernel.choose("auto")
+        used, scorer = _words_alone(question.words), snapshot.scorer
+        allowed = _filter(snapshot, Query(text="", category=question.category))
 
         def ask() -> int:
-            kernel.choose("auto")
-            best = snapshot.scorer.best(used, WEIGHTS.question, _filter(snapshot, query), 0.0, (), 10, 0, 10)
-            return len(best.page)
+            return len(scorer.best(used, WEIGHTS.question, allowed, 0.0, (), 10, 0, 10).page)
 
         return ask
 
@@ -98,7 +97,8 @@ def ten_best(snapshot: Snapshot) -> Peer:
 def floors(snapshot: Snapshot) -> list[Peer]:
     """What nobody can do without: the same postings read once; and read once and added up by section.
 
-    Compiled by numba with every liberty, so that the compiler is no excuse. Raises ImportError without it.
+    Rows and impacts of all lists, by one call from Python with the numbers of the lists ready, as our plan
+    is. Compiled by numba with every liberty, so that the compiler is no excuse; ImportError without it.
     """
     from numba import njit
 
