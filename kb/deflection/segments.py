@@ -41,25 +41,24 @@ class Batch(NamedTuple):
 
 
 def read_batch(file: Path, start: int, most: int) -> Batch:
-    """Up to `most` bytes of whole lines from `start`, at least one; a line without its end is not there."""
+    """Whole lines from `start`, some `most` bytes, at least one; a line without its end is not there."""
     with file.open("rb") as opened:
         opened.seek(start)
-        data = opened.read(most)
-        if b"\n" not in data:
-            data += opened.readline()
-    data = data[: data.rfind(b"\n") + 1]
+        lines = opened.readlines(most)
+    if lines and not lines[-1].endswith(b"\n"):
+        lines.pop()
     facts, damaged = [], 0
-    for line in data.splitlines():
+    for line in lines:
         fact = _fact(line)
         if fact is None:
             damaged += 1
         else:
             facts.append(fact)
-    return Batch(facts, damaged, start + len(data))
+    return Batch(facts, damaged, start + sum(map(len, lines)))
 
 
 def _fact(line: bytes) -> AnyFact | None:
-    body = line[_HEAD:]
+    body = line[_HEAD:-1]
     try:
         if int(line[: _HEAD - 1], 16) != zlib.crc32(body):
             return None
