@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec import Struct
 
-from kb.deflection.facts import AnyFact
+from kb.deflection.facts import Encoded
 from kb.deflection.losses import Losses
 from kb.deflection.segments import adopt, complete, read_batch, waiting_bytes, written
 from kb.errors import KbError, StoreRefused
@@ -125,7 +125,7 @@ class Delivery:
                 wait = self._pace.first_wait
                 self._rung.wait(max(0.0, next_look - time.monotonic()))
 
-    def _take(self, facts: list[AnyFact], damaged: int) -> None:
+    def _take(self, facts: list[Encoded], damaged: int) -> None:
         self._lost += Counter(damaged=damaged, refused=append_each(self._store, facts))
         if self._lost:
             self._losses.add(self._lost)
@@ -151,7 +151,7 @@ class Delivery:
             LOG.warning("the spool cannot be synced", reason=failed.strerror or str(failed))
 
 
-def deliver(folder: Path, take: Callable[[list[AnyFact], int], None], most: int) -> None:
+def deliver(folder: Path, take: Callable[[list[Encoded], int], None], most: int) -> None:
     """Hand over what stands in complete files, about `most` bytes at once, with how many lines were damaged.
 
     A line that was being written when its process died has no end and is passed over.
@@ -171,7 +171,7 @@ def deliver_left(folder: Path, store: EventStore) -> None:
     """Store what waits now: before something is erased, nothing of it may be in a complete file."""
     losses = Losses(folder)
 
-    def take(facts: list[AnyFact], damaged: int) -> None:
+    def take(facts: list[Encoded], damaged: int) -> None:
         refused = append_each(store, facts)
         if damaged or refused:
             losses.add({"damaged": damaged, "refused": refused})
@@ -180,7 +180,7 @@ def deliver_left(folder: Path, store: EventStore) -> None:
     deliver(folder, take, Pace().batch)
 
 
-def append_each(store: EventStore, facts: list[AnyFact]) -> int:
+def append_each(store: EventStore, facts: list[Encoded]) -> int:
     """Store them in one transaction; when the database refuses a value, one by one. Returns those refused."""
     try:
         store.append(facts)

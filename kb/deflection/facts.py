@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Struct
@@ -191,3 +191,33 @@ Outcome = Literal["confirmed", "potential", "failed", "unserved", "unknown"]
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(AnyFact).decode
+
+
+class Head(Fact, frozen=True, kw_only=True, tag=False):
+    """What a fact of any type is found by, read without the rest: most of a search are its fifty articles."""
+
+    type: str
+    search_id: str = ""
+    suggestion_id: str = ""
+    ticket: str = ""
+    article: str = ""
+
+
+class Encoded(NamedTuple):
+    """A fact as it lies in a spool and in the store."""
+
+    head: Head
+    body: bytes
+    """JSON."""
+
+
+def encoded(body: bytes) -> Encoded:
+    """Raises msgspec.DecodeError: no fact, or of a type that is not known here."""
+    head = _decode_head(body)
+    if head.type not in _TYPES:
+        raise msgspec.ValidationError(f"unknown type of a fact: {head.type}")
+    return Encoded(head, body)
+
+
+_decode_head = msgspec.json.Decoder(Head).decode
+_TYPES = frozenset(each.__name__ for each in get_args(AnyFact))

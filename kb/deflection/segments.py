@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from kb.deflection.facts import AnyFact, decode, encode
+from kb.deflection.facts import AnyFact, Encoded, encode, encoded
 
 COMPLETE, PART = ".facts", ".part"
 _HEAD = 9
@@ -34,7 +34,7 @@ def line_of(fact: AnyFact) -> bytes:
 class Batch(NamedTuple):
     """Facts of consecutive lines, and where the next line begins."""
 
-    facts: list[AnyFact]
+    facts: list[Encoded]
     damaged: int
     """Whole lines that could not be read."""
     end: int
@@ -57,15 +57,12 @@ def read_batch(file: Path, start: int, most: int) -> Batch:
     return Batch(facts, damaged, start + sum(map(len, lines)))
 
 
-def _fact(line: bytes) -> AnyFact | None:
+def _fact(line: bytes) -> Encoded | None:
     body = line[_HEAD:-1]
     try:
-        if int(line[: _HEAD - 1], 16) != zlib.crc32(body):
-            return None
-        fact: AnyFact = decode(body)
+        return encoded(body) if int(line[: _HEAD - 1], 16) == zlib.crc32(body) else None
     except (ValueError, msgspec.DecodeError):
         return None
-    return fact
 
 
 class Owner:

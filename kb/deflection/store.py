@@ -21,15 +21,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kb.deflection import engine as engines
-from kb.deflection.facts import AnyFact, Fact, decode, encode
+from kb.deflection.facts import AnyFact, Encoded, Fact, Head, decode, encode, encoded
 from kb.deflection.retention import DAY_MS, day_of, summarised
 from kb.deflection.tables import daily, facts, forgotten, losses, marks
 from kb.errors import StoreDamaged, StoreReadOnly
 
 Row = tuple[str | int, ...]
 """The columns of `facts` but `seq`."""
-
-_FIELDS = ("session", "intent", "search_id", "suggestion_id", "ticket", "article", "locale")
 
 _MIGRATION_LOCK = 0x6B622D6D  # any number that only we use
 
@@ -112,27 +110,28 @@ class EventStore:
         """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` of this database."""
         return postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
 
-    def append(self, new: Sequence[AnyFact]) -> int:
+    def append(self, new: Sequence[AnyFact | Encoded]) -> int:
         """Store facts, all or none; those whose id is known are passed over. Returns how many were new.
 
         Not stored either: what belongs to an erased session or ticket, and what is older than the last prune.
         """
         with self.writing() as connection:
-            rows = [_row(fact) for fact in self._wanted(connection, new)]
+            written = [each if isinstance(each, Encoded) else encoded(encode(each)) for each in new]
+            rows = list(map(_row, self._wanted(connection, written)))
             if not rows:
                 return 0
             # by id: two writers of the same facts meet in the same order and cannot block each other
             return _insert(connection, sorted(rows))
 
-    def _wanted(self, connection: Connection, new: Sequence[AnyFact]) -> list[AnyFact]:
+    def _wanted(self, connection: Connection, new: Sequence[Encoded]) -> Sequence[Encoded]:
         horizon = _mark(connection, "pruned_before")
-        lasting = [fact for fact in new if fact.at >= horizon]
-        names = {name: _digest(name) for fact in lasting for name in _persons(fact)}
-        known = among(connection, forgotten.c.digest, set(names.values()))
+        lasting = [each for each in new if each.head.at >= horizon]
+        digests = {name: _digest(name) for each in lasting for name in _persons(each.head)}
+        known = among(connection, forgotten.c.digest, set(digests.values()))
         gone = set(connection.scalars(sa.select(forgotten.c.digest).where(known)))
         if not gone:
             return lasting
-        return [fact for fact in lasting if not any(names[name] in gone for name in _persons(fact))]
+        return [each for each in lasting if not any(digests[name] in gone for name in _persons(each.head))]
 
     def facts(
         self, start_ms: int, end_ms: int, *, types: Collection[type[Fact]] | None = None
@@ -263,12 +262,14 @@ def _insert(connection: Connection, rows: list[Row]) -> int:
     return int(connection.exec_driver_sql(statement, rows).rowcount)
 
 
-def _row(fact: AnyFact) -> Row:
-    """A fact as a row; PostgreSQL's text takes no NUL, JSON writes it escaped."""
-    body = encode(fact).decode()
-    head = (fact.id, fact.at, type(fact).__name__, fact.reader.value, fact.entry.value)
-    row: Row = (*head, *[getattr(fact, name, "") for name in _FIELDS], body)
-    if "\\u0000" not in body:
+def _row(fact: Encoded) -> Row:
+    """PostgreSQL's text takes no NUL, JSON writes it escaped."""
+    head, body = fact
+    row: Row = (
+        head.id, head.at, head.type, head.reader.value, head.entry.value, head.session, head.intent,
+        head.search_id, head.suggestion_id, head.ticket, head.article, head.locale, body.decode(),
+    )  # fmt: skip
+    if b"\\u0000" not in body:
         return row
     return tuple([each.replace("\0", "") if isinstance(each, str) else each for each in row])
 
@@ -281,9 +282,9 @@ def _fact(key: str, body: str) -> AnyFact:
     return fact
 
 
-def _persons(fact: AnyFact) -> list[str]:
+def _persons(head: Head) -> list[str]:
     """The session and the ticket that it names."""
-    return [name for name in (fact.session, getattr(fact, "ticket", "")) if name]
+    return [name for name in (head.session, head.ticket) if name]
 
 
 def _digest(name: str) -> str:

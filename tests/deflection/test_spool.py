@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import threading
 import time
+import zlib
 from pathlib import Path
 from typing import IO
 
@@ -16,7 +17,7 @@ from databases import create_database
 from spooling import QUICK, Spooling
 
 from kb.deflection.delivery import Delivery, Pace, deliver_left
-from kb.deflection.facts import FormOpened, new_id
+from kb.deflection.facts import FormOpened, decode, encode, new_id
 from kb.deflection.losses import REASONS, Losses
 from kb.deflection.segments import Owner, line_of, read_batch, waiting_bytes, written
 from kb.deflection.spool import Bounds
@@ -269,6 +270,28 @@ def test_a_damaged_line_costs_itself_and_is_counted(folder, sqlite_store):
     assert Losses(folder).totals()["damaged"] == 2
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"type":"Unheard","id":"a","at":1}', b'{"type":"FormOpened","id":"a"}', b"[]", b"{", b"\xff"]
+)
+def test_a_whole_line_that_is_no_fact_known_here_is_damaged(body, folder, sqlite_store):
+    folder.mkdir()
+    line = b"%08x %s\n" % (zlib.crc32(body), body)
+    (folder / "1-a.00000000.facts").write_bytes(line_of(searched(1)) + line + line_of(searched(2)))
+    deliver_left(folder, sqlite_store)
+    assert len(stored(sqlite_store)) == 2
+    assert Losses(folder).totals()["damaged"] == 1
+
+
+def test_a_fact_is_stored_as_it_was_written(folder, sqlite_store):
+    folder.mkdir()
+    fact = searched(1, "円 \x00", listed=("orders/refund",), commit="c1")
+    (folder / "1-a.00000000.facts").write_bytes(line_of(fact))
+    deliver_left(folder, sqlite_store)
+    with sqlite_store.reading() as connection:
+        assert connection.exec_driver_sql("SELECT body FROM facts").scalar() == encode(fact).decode()
+    assert stored(sqlite_store) == [fact]
+
+
 def test_a_fact_that_the_database_refuses_does_not_hold_up_the_others(spool, store, folder):
     spool.put(searched(1))
     spool.put(searched(2**70))
@@ -298,7 +321,7 @@ def test_a_long_line_is_read_whole_and_batches_end_with_a_line(tmp_path):
     while (batch := read_batch(file, start, 100)).end > start:
         found += batch.facts
         start = batch.end
-    assert found == facts
+    assert [decode(each.body) for each in found] == facts
 
 
 def test_counters_that_cannot_be_read_begin_anew(folder):
