@@ -30,7 +30,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     """How much may wait, and how long."""
 
     queue: int = 10_000
-    """Facts in memory, should the disk not take them: some 10 MB."""
+    """Facts in memory, should the disk not take them: some 15 MB."""
     bytes: int = 64_000_000
     """Of this process's files: some 20,000 searches with fifty articles each, or 200,000 clicks."""
     segment: int = 1_000_000
@@ -61,7 +61,8 @@ class Spool:
         """Wakes the writer, which waits here alone: a fact must not wake everybody."""
         self._settled = threading.Condition(self._lock)
         self._end = threading.Event()
-        self._queue: deque[AnyFact] = deque()
+        self._queue: deque[bytes] = deque()
+        """Lines: a request's thread has its fact at hand, the writer would have to fetch it from memory."""
         self._writing = 0
         """Facts taken from the queue that are not in the file yet."""
         self._lost: Counter[str] = Counter()
@@ -70,12 +71,13 @@ class Spool:
         self._thread: threading.Thread | None = None
 
     def put(self, fact: AnyFact) -> None:
-        """Never waits for a disk and never fails; what does not fit is counted."""
+        """Never waits for a disk; what does not fit is counted."""
+        line = line_of(fact)
         with self._lock:
             if len(self._queue) >= self._bounds.queue or self._end.is_set():
                 self._lost["queue"] += 1
                 return
-            self._queue.append(fact)
+            self._queue.append(line)
             if len(self._queue) == 1:  # else the writer is awake, or woken already
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._loop, name="kb-spool", daemon=True)
@@ -119,16 +121,16 @@ class Spool:
         due = latest = 0.0
         while True:
             rest = max(0.0, due - time.monotonic()) if self._backlog.writing else None
-            facts = self._take(rest)
-            if facts:
+            lines = self._take(rest)
+            if lines:
                 now = time.monotonic()
                 latest = latest if self._backlog.writing else now + self._bounds.longest
                 due = min(now + self._bounds.linger, latest)
-            written = not facts or self._write(facts)
+            written = not lines or self._write(lines)
             with self._lock:
                 self._writing = 0
                 if not written:
-                    self._queue.extendleft(reversed(facts))
+                    self._queue.extendleft(reversed(lines))
                 self._settled.notify_all()
                 if self._end.is_set() and (not written or not self._queue):
                     return  # `close` counts what is left
@@ -137,20 +139,20 @@ class Spool:
                 self._finish()
             self._end.wait(self._bounds.gather if written else self._bounds.retry)
 
-    def _take(self, seconds: float | None) -> list[AnyFact]:
+    def _take(self, seconds: float | None) -> list[bytes]:
         """What came; nothing after so long."""
         with self._lock:
             self._arrived.wait_for(lambda: self._queue or self._end.is_set(), seconds)
-            facts = [self._queue.popleft() for _ in range(min(len(self._queue), 1000))]
-            self._writing = len(facts)
-            return facts
+            lines = [self._queue.popleft() for _ in range(min(len(self._queue), 1000))]
+            self._writing = len(lines)
+            return lines
 
-    def _write(self, facts: list[AnyFact]) -> bool:
+    def _write(self, lines: list[bytes]) -> bool:
         """Append to the file; False when the disk does not take it."""
         try:
-            if not self._backlog.append(b"".join(map(line_of, facts))):
+            if not self._backlog.append(b"".join(lines)):
                 with self._lock:
-                    self._lost["spool"] += len(facts)
+                    self._lost["spool"] += len(lines)
         except OSError as error:
             self._say(error)
             return False
