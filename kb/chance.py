@@ -32,9 +32,10 @@ def token_hex(count: int) -> str:
     return token_bytes(count).hex()
 
 
-def token_urlsafe(count: int) -> str:
-    """Letters, digits, - and _; four for three bytes."""
-    return b2a_base64(token_bytes(count), newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
+def token_urlsafe(count: int, first: bytes = b"") -> str:
+    """Letters, digits, - and _; four for three bytes. `first`: known bytes that the name begins with."""
+    letters = b2a_base64(first + token_bytes(count), newline=False)
+    return letters.translate(_URL_SAFE).rstrip(b"=").decode("ascii")
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")

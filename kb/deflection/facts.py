@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, get_args
 import msgspec
 from msgspec import Struct
 
-from kb.chance import token_hex
+from kb.chance import token_hex, token_urlsafe
 
 
 class Reader(StrEnum):
@@ -52,6 +52,15 @@ class Relation(StrEnum):
 def new_id() -> str:
     """A random name that sorts by time: 11 hex digits of milliseconds, 20 of chance."""
     return f"{time.time_ns() // 1_000_000:011x}{token_hex(10)}"
+
+
+def new_search_id() -> str:
+    """A random name of 16 letters that begins with the second.
+
+    Names of chance alone are spread over all pages of a database's index: of 200,000 searches, 300 new ones
+    changed 500 pages, and change 190.
+    """
+    return token_urlsafe(7, int(time.time()).to_bytes(5, "big"))
 
 
 class Fact(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):

@@ -16,8 +16,7 @@ import falcon
 import msgspec
 from msgspec import Meta, Struct
 
-from kb.chance import token_urlsafe
-from kb.deflection.facts import Entry
+from kb.deflection.facts import Entry, new_search_id
 from kb.desk.drafts import Draft
 from kb.errors import ArticleGone, ArticleMoved, ArticleNotFound, BadParameter, InvalidBody
 from kb.model import Article, Audience
@@ -138,7 +137,7 @@ class Desk(Page):
     def _search(self, req: falcon.Request, resp: falcon.Response, shelf: Shelf, asked: DeskParams) -> Results:
         results, took_ms = run_search(shelf, Query(text=asked.q, limit=LISTED))
         record_search(
-            req, self.parts, shelf, visitor_of(req, resp, self.parts), results, token_urlsafe(12),
+            req, self.parts, shelf, visitor_of(req, resp, self.parts), results, new_search_id(),
             entry=Entry.AGENT, took_ms=took_ms, shown=len(results.hits),
         )  # fmt: skip
         return results

@@ -8,8 +8,7 @@ from collections.abc import Hashable
 import falcon
 from msgspec.structs import replace
 
-from kb.chance import token_urlsafe
-from kb.deflection.facts import Entry
+from kb.deflection.facts import Entry, new_search_id
 from kb.related import related
 from kb.search import Query, Results, search
 from kb.suggest import suggest
@@ -91,7 +90,7 @@ class Search(Resource):
         )  # fmt: skip
         visitor = visitor_of(req, resp, self.parts, begin=is_browser(req))
         answer, took_ms = self._found(shelf, query)
-        search_id = token_urlsafe(12)
+        search_id = new_search_id()
         send_once(resp, answer.body(search_id, took_ms))
         record_search(
             req, self.parts, shelf, visitor, answer.results, search_id, entry=Entry(asked.entry),

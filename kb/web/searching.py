@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import falcon
 from msgspec import Meta, Struct
 
-from kb.chance import token_urlsafe
+from kb.deflection.facts import new_search_id
 from kb.search import Query, Results, search
 from kb.suggest import suggest
 from kb.web import present
@@ -97,7 +97,7 @@ class SearchPage(Page):
         took_ms: float,
     ) -> str:  # fmt: skip
         """The search's id, which the links of its hits carry."""
-        search_id = token_urlsafe(12)
+        search_id = new_search_id()
         if not is_prefetch(req):
             shown = (asked.page - 1) * PER_PAGE + min(len(results.hits), PER_PAGE)
             record_search(

@@ -19,9 +19,8 @@ from weakref import WeakKeyDictionary
 
 import falcon
 
-from kb.chance import token_urlsafe
 from kb.content.paths import article_url
-from kb.deflection.facts import Entry
+from kb.deflection.facts import Entry, new_search_id
 from kb.index.snapshot import Snapshot
 from kb.model import Article
 from kb.search import Hit, Query
@@ -108,7 +107,7 @@ class ZendeskSearch(Resource):
         results, took_ms = run_search(shelf, query)
         record_search(
             req, self.parts, shelf, visitor_of(req, resp, self.parts, begin=is_browser(req)), results,
-            token_urlsafe(12), entry=Entry.API, took_ms=took_ms,
+            new_search_id(), entry=Entry.API, took_ms=took_ms,
             shown=query.offset + len(results.hits), category=query.category,
         )  # fmt: skip
         hits = [self._hit(req, shelf, shelf.find(hit.card.id), hit) for hit in results.hits]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+from base64 import urlsafe_b64decode
 from urllib.parse import quote
 
 import pytest
 from falcon.testing import TestClient
 
-from kb.deflection.facts import ArticleViewed, Entry, HitClicked, Reader, SearchRan
+from kb.deflection.facts import ArticleViewed, Entry, HitClicked, Reader, SearchRan, new_search_id
 from kb.web import recording, sessions
 
 from .recorded import FIREFOX, GOOGLEBOT
@@ -37,6 +38,16 @@ def test_a_search_is_recorded_scrubbed_with_the_first_fifty_and_what_was_shown(r
         Reader.CUSTOMER,
     )
     assert fact.session == recorded_session(answer)
+
+
+def test_names_of_searches_begin_with_their_second_and_no_two_are_alike():
+    """So that an index of them grows at its end."""
+    before = int(time.time())
+    names = [new_search_id() for _ in range(5000)]
+    seconds = [int.from_bytes(urlsafe_b64decode(name)[:5], "big") for name in names]
+    assert before <= min(seconds) <= max(seconds) <= time.time()
+    assert len(set(names)) == 5000
+    assert all(recording.SEARCH_ID.fullmatch(name) and len(name) == 16 for name in names)
 
 
 def recorded_session(answer) -> str:
