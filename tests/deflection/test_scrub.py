@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kb.deflection.scrub import _FOLD, _MAY_HOLD, _SUSPECT, ORDER_SHAPES, _folded, find, scrub
+from kb.deflection.scrub import (
+    _FOLD,
+    _LONE_NUMBER,
+    _MAY_HOLD,
+    _SUSPECT,
+    ORDER_SHAPES,
+    _folded,
+    _matches,
+    _shapes,
+    find,
+    scrub,
+)
+from kb.deflection.scrub_rules import RULES
 from kb.settings import Settings
 
 CASES = [
@@ -89,6 +101,24 @@ SUSPECTS = st.from_regex(_SUSPECT) | st.text(
 @settings(max_examples=500, deadline=None)
 def test_what_is_passed_over_at_once_holds_nothing(text):
     assert _MAY_HOLD.search(text) or not _SUSPECT.search(_folded(text))
+
+
+AROUND = st.lists(
+    st.sampled_from([
+        "東京都新宿区西新宿", "横浜市", "町", "番地", "番", "号", "号室", "階", "の", "条", "丁目", "一", "〇", "二の三の", "〒",
+        "電話", "パスワード", "暗証番号", "注文番号", "会員番号", "普通", "記号", "マイナンバー", "免許証番号", "カード番号",
+        "セキュリティコード", "は", "が", "、", "ー", "　", " ", "\n", "☆", "アット", "マーク", "ドット", "円", "店", "です", "\ue000",
+    ]) | st.text(max_size=3),
+    max_size=6,
+).map("".join)  # fmt: skip
+
+
+@given(AROUND, st.from_regex(r"[0-9０-９]{1,2}", fullmatch=True), AROUND)
+@settings(max_examples=1000, deadline=None)
+def test_a_short_number_alone_is_nobodys_unless_it_may_be_a_streets(before, number, behind):
+    copy = _folded(f"{before}{number}{behind}")
+    if _LONE_NUMBER.fullmatch(copy):
+        assert not any(list(_matches(rule, copy)) for rule in (*_shapes(("####", "@@@@")), *RULES))
 
 
 @given(st.lists(PIECES, max_size=12).map(" ".join), st.booleans())
