@@ -284,7 +284,7 @@ def test_a_whole_line_that_is_no_fact_known_here_is_damaged(body, folder, sqlite
 
 def test_a_fact_is_stored_as_it_was_written(folder, sqlite_store):
     folder.mkdir()
-    fact = searched(1, "円 \x00", listed=("orders/refund",), commit="c1")
+    fact = searched(1, "円 \x00", listed=("orders/refund@c1",))
     (folder / "1-a.00000000.facts").write_bytes(line_of(fact))
     deliver_left(folder, sqlite_store)
     with sqlite_store.reading() as connection:
