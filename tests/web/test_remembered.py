@@ -23,18 +23,22 @@ def same(answer):
 
 
 def test_an_answer_given_again_differs_only_in_what_is_its_own(recorded):
+    """The second is made of remembered results, the third is sent as the second was."""
     client = recorded.browser()
-    first, again = (client.get("/api/v1/search?q=%E8%BF%94%E9%87%91") for _ in range(2))
-    assert same(first) == same(again)
-    assert list(first.json) == list(again.json)
-    assert first.json["search_id"] != again.json["search_id"]
-    assert first.json["took_ms"] >= again.json["took_ms"] >= 0
-    assert first.headers.keys() - again.headers.keys() == {"set-cookie"}
+    answers = [client.get("/api/v1/search?q=%E8%BF%94%E9%87%91") for _ in range(3)]
+    first, *others = answers
+    for again in others:
+        assert same(first) == same(again)
+        assert list(first.json) == list(again.json)
+        assert again.json["took_ms"] >= 0
+        assert first.headers.keys() - again.headers.keys() == {"set-cookie"}
     facts = [fact for fact in recorded.facts() if isinstance(fact, SearchRan)]
-    assert [fact.search_id for fact in facts] == [first.json["search_id"], again.json["search_id"]]
-    told = [(f.query, f.strict_hits, f.listed, f.shown, f.category, f.corrected) for f in facts]
-    assert told[0] == told[1]
-    assert told[0][1] > 0
+    named = [answer.json["search_id"] for answer in answers]
+    assert len(set(named)) == 3
+    assert [fact.search_id for fact in facts] == named
+    told = {(f.query, f.strict_hits, f.listed, f.shown, f.category, f.corrected) for f in facts}
+    assert len(told) == 1
+    assert first.json["total"] == facts[0].strict_hits > 0
 
 
 @pytest.mark.parametrize("agent_first", [True, False])
@@ -49,8 +53,8 @@ def test_an_answer_given_again_differs_only_in_what_is_its_own(recorded):
 )
 def test_what_agents_were_answered_never_reaches_the_public(recorded, path, agent_first):
     agent, public = recorded.signed_in("agent"), recorded.browser()
-    order = [agent, public, agent, public] if agent_first else [public, agent, public, agent]
-    answers = [(who, who.get(path)) for who in order]
+    order = [agent, public] if agent_first else [public, agent]
+    answers = [(who, who.get(path)) for who in order * 3]
     # a query is echoed
     shown = [answer.text.replace("返金の裏技", "") for who, answer in answers if who is public]
     assert all(word not in text for text in shown for word in ("裏技", "agents", "合言葉"))
@@ -61,9 +65,10 @@ def test_what_agents_were_answered_never_reaches_the_public(recorded, path, agen
 
 def test_agents_are_answered_theirs_after_the_public_was(recorded):
     public, agent = recorded.browser(), recorded.signed_in("agent")
-    found = [{hit["id"] for hit in who.get(SECRET).json["hits"]} for who in (public, agent, public, agent)]
-    assert "agents/secret" not in found[0] | found[2]
-    assert "agents/secret" in found[1] & found[3]
+    for _ in range(3):
+        found = [{hit["id"] for hit in who.get(SECRET).json["hits"]} for who in (public, agent)]
+        assert "agents/secret" not in found[0]
+        assert "agents/secret" in found[1]
 
 
 @pytest.mark.parametrize(
@@ -72,11 +77,12 @@ def test_agents_are_answered_theirs_after_the_public_was(recorded):
 )
 def test_every_parameter_has_an_answer_of_its_own(client, client_with, parameters):
     path, query = "/api/v1/search", "q=%E8%BF%94%E9%87%91"
-    client.simulate_get(path, query_string=query)
+    for _ in range(3):
+        client.simulate_get(path, query_string=query)
     query = f"{query}&{parameters}"
     fresh = client_with().simulate_get(path, query_string=query)
-    assert same(client.simulate_get(path, query_string=query)) == same(fresh)
-    assert same(client.simulate_get(path, query_string=query)) == same(fresh)
+    for _ in range(3):
+        assert same(client.simulate_get(path, query_string=query)) == same(fresh)
 
 
 def test_a_new_generation_is_answered_from_at_once(tree, recorded_over, tmp_path):
@@ -90,7 +96,7 @@ def test_a_new_generation_is_answered_from_at_once(tree, recorded_over, tmp_path
         "/ja/articles/returns/refund",
         "/ja/",
     ]
-    before = [client.get(path).text for path in paths for _ in range(2)][::2]
+    before = [client.get(path).text for path in paths for _ in range(3)][::3]
     assert not any("手数料" in text for text in before)
     article = folder / "ja/returns/refund.md"
     article.write_text(article.read_text("utf-8").replace("返金について", "返金と手数料"), "utf-8")
