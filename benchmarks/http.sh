@@ -58,10 +58,18 @@ for kind in $kinds; do
 done | awk '$1 == "hello" {h = $2; c = $3} {
     printf "%-12s %6d a second %4.0f %%, cpu %5d us %4.0f %%\n", $1, $2, 100 * $2 / h, $3, 100 * c / $3
     print $1, $2 > "'"$here"'/rates"}'
-echo "half load:"
-while read -r kind rate; do
-    ask "$kind" 32 "${SECONDS_EACH:-5}" $((32 * 2 * 1000 / rate))
-done < "$here/rates"
+echo "half load, medians of the rounds' p50, p99 and cpu:"
+for round in $(seq "${ROUNDS:-3}"); do
+    while read -r kind rate; do
+        ask "$kind" 32 "${SECONDS_EACH:-5}" $((32 * 2 * 1000 / rate)) | grep WRONG || true
+    done < "$here/rates"
+done
+middle() { # KIND FIELD
+    grep "^$1 " "$here/all" | awk -v f="$2" '{print $f}' | sort -n | awk -v n="${ROUNDS:-3}" 'NR == int((n + 1) / 2)'
+}
+for kind in $kinds; do
+    printf '%-12s p50 %6.2f ms, p99 %6.2f ms, cpu %5.0f us\n' "$kind" "$(middle "$kind" 6)" "$(middle "$kind" 9)" "$(middle "$kind" 12)"
+done
 for each in $(pgrep -P "$kb"); do
     awk -v p="$each" '/^Private/ {s += $2} /^Shared/ {h += $2}
         END {print "worker " p ": private", int(s / 1024), "MB, shared", int(h / 1024), "MB"}' "/proc/$each/smaps_rollup"
