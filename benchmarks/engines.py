@@ -44,8 +44,8 @@ from kb.plan import plan
 from kb.related import _signature
 
 COMPILED, NUMPY = "kb, compiled", "kb, numpy"
-NODE_SECTIONS = 50_000
-"""More do not fit into the memory that Node gets."""
+NODE_SECTIONS = {"minisearch": 200_000}
+"""That fit into the memory that Node gets, where it is not 50,000."""
 BEGINNING = 8
 """Characters of a sentence that somebody is typing."""
 WARM = 5
@@ -134,8 +134,9 @@ def peers(var: Path, snapshot: Snapshot, keep: Path, only: list[str], stack: Exi
     }
     if snapshot.folder == var:
         makers = {name: make for name, make in makers.items() if not name.startswith("whoosh")}
-    if snapshot.meta.sections <= NODE_SECTIONS:
-        makers |= {name: partial(node, name, corpus, keep / "node", folder / "node") for name in PACKAGES}
+    for name in PACKAGES:
+        if snapshot.meta.sections <= NODE_SECTIONS.get(name, 50_000):
+            makers[name] = partial(node, name, corpus, keep / "node", folder / "node")
     made: list[Peer] = []
     for name, make in makers.items():
         if only and name not in only:
