@@ -21,12 +21,13 @@ import numpy as np
 from msgspec import Struct
 
 from kb.index import kernel
+from kb.index.kernel_numpy import Sought
 from kb.index.scorer import Best, Scored
 from kb.index.sets import Bits, Bools, unpacked
 from kb.index.snapshot import Card, Floats, Heading, Snapshot
 from kb.model import Correction, Snippet, Span
 from kb.plan import WEIGHTS, Plan, Weights, plan
-from kb.snippets import Sought, excerpt, sought, title_marks
+from kb.snippets import sought
 from kb.spelling import candidates
 
 MAX_LIMIT = 50
@@ -166,20 +167,15 @@ def _facets(snapshot: Snapshot, query: Query, strict: Bits) -> dict[str, tuple[t
 
 def _hit(snapshot: Snapshot, scored: Scored, marked: Sought, sure: float) -> Hit:
     article, score, strict, shown = scored
+    card = snapshot.card(article)
     return Hit(
         snapshot=snapshot,
         article=article,
         shown=shown,
-        snippet=excerpt(shown[0], snapshot.passage(shown[0]).text, marked),
-        title_marks=title_marks(snapshot.card(article), marked),
-        score=_four_places(score * sure),
+        snippet=marked.snippet(shown[0], snapshot.passage(shown[0]).text),
+        title_marks=marked.title_marks(card.title, card.title_terms, card.title_spans),
+        # as `round(…, 4)`, which goes by decimal digits and takes ten times as long; the product is exact, since
+        # scores are sums of 32-bit floats: 24 bits, times 14
+        score=round(score * sure * 10_000) / 10_000,
         strict=strict,
     )
-
-
-def _four_places(score: float) -> float:
-    """As `round(score, 4)`, which goes by decimal digits and takes ten times as long.
-
-    The product is exact, since scores are sums of 32-bit floats: 24 bits, times 14.
-    """
-    return round(score * 10_000) / 10_000

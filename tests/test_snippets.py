@@ -11,7 +11,7 @@ from kb.index.snapshot import Snapshot
 from kb.model import Snippet
 from kb.plan import plan
 from kb.search import Hit, Query, search
-from kb.snippets import WIDTH, excerpt, sought
+from kb.snippets import WIDTH, sought
 
 FAMILY = "👨\u200d👩\u200d👧"
 FLAG = "🇯🇵"
@@ -269,7 +269,7 @@ def test_whatever_sections_hold_marks_are_inside_apart_and_cut_no_character(make
         used = sought(snapshot, plan(snapshot, query))
         for section in range(snapshot.meta.sections):
             text = snapshot.passage(section).text
-            found = excerpt(section, text, used)
+            found = used.snippet(section, text)
             if not found.text:
                 continue
             assert found.text in text.replace("\n", " ")

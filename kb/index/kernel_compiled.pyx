@@ -90,10 +90,11 @@ cdef Py_ssize_t _bytes_of(unsigned char lead) noexcept nogil:
 
 
 cdef struct Match:
-    # where a term stands in a text
+    # where a term stands in a text, and what it is worth there
     int start
     int end
     int term
+    double value
 
 
 cdef struct Found:
@@ -108,6 +109,13 @@ cdef struct Text:
     Py_ssize_t size
 
 
+cdef struct Term:
+    # one that is sought, wherever it stands or as part of a phrase
+    int term
+    bint single
+    double value
+
+
 cdef class Forward:
     cdef const long long[::1] ptr
     cdef const int[::1] term, start, end
@@ -115,24 +123,48 @@ cdef class Forward:
     def __init__(self, ptr, term, start, end):
         self.ptr, self.term, self.start, self.end = ptr, term, start, end
 
-    def snippet(
-        self, Py_ssize_t section, str text, tuple wanted, list sequences, dict values, Py_ssize_t columns
-    ):
-        cdef Py_ssize_t first = self.ptr[section], count = self.ptr[section + 1] - first, n
+
+cdef class Sought:
+    cdef Forward forward
+    cdef Term* term
+    cdef Py_ssize_t terms, columns
+    cdef list phrases
+    # a bit for what a term that is sought ends in: of the others nearly all go no further
+    cdef unsigned long long ends
+
+    def __init__(self, Forward forward, single, dict values, list phrases, Py_ssize_t columns):
+        self.forward, self.phrases, self.columns = forward, phrases, columns
+        self.term = <Term*>PyMem_Malloc((len(values) + 1) * sizeof(Term))
+        if not self.term:
+            raise MemoryError
+        for term, value in values.items():
+            self.term[self.terms] = Term(term, term in single, value)
+            self.ends |= 1ULL << (self.term[self.terms].term & 63)
+            self.terms += 1
+
+    def __dealloc__(self):
+        PyMem_Free(self.term)
+
+    def snippet(self, Py_ssize_t section, str text):
+        cdef Forward forward = self.forward
+        cdef Py_ssize_t first = forward.ptr[section], count = forward.ptr[section + 1] - first, n
         cdef Py_ssize_t[2] cut
         cdef Found found
         cdef Match* tokens = NULL
         memset(&found, 0, sizeof(Found))
         try:
-            self._matches(&found, first, count, wanted)
-            if sequences:
+            for n in range(first, first + count):
+                self._keep_single(&found, forward.start[n], forward.end[n], forward.term[n])
+            if self.phrases:
                 tokens = <Match*>PyMem_Malloc((count + 1) * sizeof(Match))
                 if not tokens:
                     raise MemoryError
                 for n in range(count):
-                    tokens[n] = Match(self.start[first + n], self.end[first + n], self.term[first + n])
-                _phrases(&found, tokens, count, sequences, text)
-            _excerpt(cut, text, &found, values, columns)
+                    tokens[n] = Match(forward.start[first + n], forward.end[first + n], forward.term[first + n], 0)
+                _phrases(&found, tokens, count, self.phrases, text)
+                for n in range(found.used):
+                    found.at[n].value = self._sought(found.at[n].term).value
+            _excerpt(cut, text, &found, self.columns)
             # one line for the reader: the breaks between blocks become spaces of the same length
             shown = text[cut[0] : cut[1]].replace("\n", " ")
             return Snippet(text=shown, marks=_spans(_marks(text, &found, cut[0], cut[1])))
@@ -140,53 +172,45 @@ cdef class Forward:
             PyMem_Free(tokens)
             PyMem_Free(found.at)
 
-    cdef int _matches(self, Found* found, Py_ssize_t first, Py_ssize_t count, tuple wanted) except -1:
-        # a bit for what a term that is wanted ends in: of the others nearly all go no further
-        cdef unsigned long long ends = 0
-        cdef Py_ssize_t i, n, terms = len(wanted)
-        cdef const int* here = &self.term[first] if count else NULL
-        cdef int* term = <int*>PyMem_Malloc((terms + 1) * sizeof(int))
-        if not term:
-            raise MemoryError
+    def title_marks(self, str title, tuple terms, tuple spans):
+        cdef Py_ssize_t count = len(terms), n
+        cdef int term, start, end
+        cdef Found found
+        cdef Match* tokens = NULL
+        memset(&found, 0, sizeof(Found))
         try:
-            for i in range(terms):
-                term[i] = wanted[i]
-                ends |= 1ULL << (term[i] & 63)
+            if self.phrases:
+                tokens = <Match*>PyMem_Malloc((count + 1) * sizeof(Match))
+                if not tokens:
+                    raise MemoryError
             for n in range(count):
-                if not ends >> (here[n] & 63) & 1:
-                    continue
-                i = 0
-                while i < terms and term[i] != here[n]:
-                    i += 1
-                if i < terms:
-                    _keep(found, Match(self.start[first + n], self.end[first + n], here[n]))
+                term = terms[n]
+                if self.phrases or self.ends >> (term & 63) & 1:
+                    start, end = spans[n]
+                    self._keep_single(&found, start, end, term)
+                    if self.phrases:
+                        tokens[n] = Match(start, end, term, 0)
+            if self.phrases:
+                _phrases(&found, tokens, count, self.phrases, title)
+            return _spans(_marks(title, &found, 0, len(title))) if found.used else ()
         finally:
-            PyMem_Free(term)
+            PyMem_Free(tokens)
+            PyMem_Free(found.at)
+
+    cdef inline int _keep_single(self, Found* found, int start, int end, int term) except -1:
+        cdef const Term* sought
+        if self.ends >> (term & 63) & 1:
+            sought = self._sought(term)
+            if sought != NULL and sought.single:
+                _keep(found, Match(start, end, term, sought.value))
         return 0
 
-
-def title_marks(str title, tuple terms, tuple spans, single, list sequences):
-    cdef Py_ssize_t count = len(terms), n
-    cdef Found found
-    cdef Match* tokens
-    memset(&found, 0, sizeof(Found))
-    if not sequences and single.isdisjoint(terms):
-        return ()
-    tokens = <Match*>PyMem_Malloc((count + 1) * sizeof(Match))
-    try:
-        if not tokens:
-            raise MemoryError
-        for n in range(count):
-            start, end = spans[n]
-            tokens[n] = Match(start, end, terms[n])
-            if terms[n] in single:
-                _keep(&found, tokens[n])
-        if sequences:
-            _phrases(&found, tokens, count, sequences, title)
-        return _spans(_marks(title, &found, 0, len(title)))
-    finally:
-        PyMem_Free(tokens)
-        PyMem_Free(found.at)
+    cdef const Term* _sought(self, int term) noexcept nogil:
+        cdef Py_ssize_t n
+        for n in range(self.terms):
+            if self.term[n].term == term:
+                return &self.term[n]
+        return NULL
 
 
 cdef tuple _spans(list marks):
@@ -196,9 +220,9 @@ cdef tuple _spans(list marks):
 def window(str text, list found, dict values, Py_ssize_t columns):
     cdef Py_ssize_t[2] cut
     cdef Found given
-    _given(&given, found)
+    _given(&given, found, values)
     try:
-        _window(cut, text, &given, values, columns)
+        _window(cut, text, &given, columns)
     finally:
         PyMem_Free(given.at)
     return cut[0], cut[1]
@@ -207,9 +231,9 @@ def window(str text, list found, dict values, Py_ssize_t columns):
 def excerpt(str text, list found, dict values, Py_ssize_t columns):
     cdef Py_ssize_t[2] cut
     cdef Found given
-    _given(&given, found)
+    _given(&given, found, values)
     try:
-        _excerpt(cut, text, &given, values, columns)
+        _excerpt(cut, text, &given, columns)
     finally:
         PyMem_Free(given.at)
     return cut[0], cut[1]
@@ -217,7 +241,7 @@ def excerpt(str text, list found, dict values, Py_ssize_t columns):
 
 def marks(str text, list found, Py_ssize_t left, Py_ssize_t right):
     cdef Found given
-    _given(&given, found)
+    _given(&given, found, {})
     try:
         return _marks(text, &given, left, right)
     finally:
@@ -250,10 +274,10 @@ cdef inline int _columns(Text text, Py_ssize_t place) noexcept:
     return 2 if <int>_at(text, place) > WIDE else 1
 
 
-cdef int _given(Found* made, list found) except -1:
+cdef int _given(Found* made, list found, dict values) except -1:
     memset(made, 0, sizeof(Found))
     for start, end, term in found:
-        _keep(made, Match(start, end, term))
+        _keep(made, Match(start, end, term, values.get(term, 0.0)))
     return 0
 
 
@@ -286,7 +310,7 @@ cdef struct Kind:
     double value
 
 
-cdef int _window(Py_ssize_t* cut, str given, const Found* found, dict values, Py_ssize_t columns) except -1:
+cdef int _window(Py_ssize_t* cut, str given, const Found* found, Py_ssize_t columns) except -1:
     cdef Py_ssize_t count = found.used, number, other, kinds, k, last, start
     # where what fits from a start ends, and how many columns that takes
     cdef Py_ssize_t limit = 0, filled = 0, begun = 0
@@ -298,12 +322,9 @@ cdef int _window(Py_ssize_t* cut, str given, const Found* found, dict values, Py
         return 0
     # the terms of a window in the order in which they appear there
     cdef Kind* inside = <Kind*>PyMem_Malloc(count * sizeof(Kind))
-    cdef double* value = <double*>PyMem_Malloc(count * sizeof(double))
     try:
-        if not inside or not value:
+        if not inside:
             raise MemoryError
-        for number in range(count):
-            value[number] = values[at[number].term]
         for number in range(min(count, MAX_STARTS)):
             start = last = at[number].start
             # starts ascend, and so do their limits: the text is passed once
@@ -323,7 +344,7 @@ cdef int _window(Py_ssize_t* cut, str given, const Found* found, dict values, Py
                 while k < kinds and inside[k].term != at[other].term:
                     k += 1
                 if k == kinds:
-                    inside[k] = Kind(at[other].term, 0, value[other])
+                    inside[k] = Kind(at[other].term, 0, at[other].value)
                     kinds += 1
                 inside[k].count += 1
                 last = max(last, at[other].end)
@@ -334,7 +355,6 @@ cdef int _window(Py_ssize_t* cut, str given, const Found* found, dict values, Py
                 best, cut[0], cut[1] = score, start, last
     finally:
         PyMem_Free(inside)
-        PyMem_Free(value)
     return 0
 
 
@@ -375,7 +395,7 @@ def phrases(
     memset(&tokens, 0, sizeof(Found))
     try:
         for n in range(first, last):
-            _keep(&tokens, Match(starts[n], ends[n], terms[n]))
+            _keep(&tokens, Match(starts[n], ends[n], terms[n], 0))
         for phrase in wanted:
             _phrase(&found, tokens.at, tokens.used, phrase, text)
         return [(found.at[n].start, found.at[n].end, found.at[n].term) for n in range(found.used)]
@@ -445,10 +465,10 @@ cdef bint _parts_sentences(str given, Py_ssize_t start, Py_ssize_t end):
     return False
 
 
-cdef int _excerpt(Py_ssize_t* cut, str given, const Found* found, dict values, Py_ssize_t columns) except -1:
+cdef int _excerpt(Py_ssize_t* cut, str given, const Found* found, Py_ssize_t columns) except -1:
     cdef Text text = _text(given)
     cdef Py_ssize_t first, last, left, right, space
-    _window(cut, given, found, values, columns)
+    _window(cut, given, found, columns)
     first, last = cut[0], cut[1]
     left = _lead(text, first, columns - _width(text, first, last))
     while left < first and (
@@ -541,7 +561,7 @@ cdef list _marks(str given, const Found* found, Py_ssize_t left, Py_ssize_t righ
         for n in range(found.used):
             if left <= found.at[n].start and found.at[n].end <= right:
                 _keep(&inside, Match(
-                    found.at[n].start - left, min(_whole(given, text, found.at[n].end), right) - left, 0
+                    found.at[n].start - left, min(_whole(given, text, found.at[n].end), right) - left, 0, 0
                 ))
         if inside.used > 1:
             qsort(inside.at, inside.used, sizeof(Match), _order)

@@ -77,24 +77,46 @@ class Forward:
     """The forward index: where the terms of each section stand in its text."""
 
     def __init__(self, ptr: Offsets, term: Ints, start: Ints, end: Ints) -> None:
-        self._ptr, self._tokens = ptr, (term, start, end)
+        self.ptr, self.tokens = ptr, (term, start, end)
 
-    def snippet(
-        self, section: int, text: str, wanted: tuple[int, ...], sequences: Sequence[tuple[int, ...]],
-        values: Mapping[int, float], columns: int,
-    ) -> Snippet:  # fmt: skip
-        """The part of the section's text that holds the most worth, and what to mark in it.
 
-        Of `wanted`, which are sorted, each place counts; of `sequences` those whose terms follow each other.
+class Sought:
+    """What the excerpts and titles of one search look for."""
+
+    def __init__(
+        self, forward: Forward, single: frozenset[int], values: dict[int, float],
+        phrases: list[tuple[int, ...]], columns: int,
+    ) -> None:  # fmt: skip
+        """`single`: terms that count wherever they stand; `phrases`: those that do one after the other.
+
+        `values`: what a match of each is worth. `columns` of an excerpt.
         """
-        first, last = self._ptr[section : section + 2].tolist()
-        found = matches(*self._tokens, first, last, np.array(wanted, np.int32))
-        if sequences:
-            found = sorted({*found, *phrases(*self._tokens, first, last, sequences, text)})
-        left, right = excerpt(text, found, values, columns)
+        self._forward, self._single, self._phrases = forward, single, phrases
+        self._values, self._columns = values, columns
+        self._wanted = np.array(sorted(single), np.int32)
+
+    def snippet(self, section: int, text: str) -> Snippet:
+        """The part of the section's text in which most of the worth stands, and what to mark in it."""
+        forward = self._forward
+        first, last = forward.ptr[section : section + 2].tolist()
+        found = matches(*forward.tokens, first, last, self._wanted)
+        if self._phrases:
+            found = sorted({*found, *phrases(*forward.tokens, first, last, self._phrases, text)})
+        left, right = excerpt(text, found, self._values, self._columns)
         # one line for the reader: the breaks between blocks become spaces of the same length
         shown = text[left:right].replace("\n", " ")
         return Snippet(text=shown, marks=_spans(marks(text, found, left, right)))
+
+    def title_marks(
+        self, title: str, terms: tuple[int, ...], spans: tuple[tuple[int, int], ...]
+    ) -> tuple[Span, ...]:
+        """What to mark in a title, of which terms and places are given."""
+        found = [(*span, term) for span, term in zip(spans, terms, strict=True) if term in self._single]
+        if self._phrases:
+            starts, ends = np.array(spans, np.int32).reshape(-1, 2).T
+            here = np.array(terms, np.int32), starts, ends
+            found += phrases(*here, 0, len(terms), self._phrases, title)
+        return _spans(marks(title, found, 0, len(title)))
 
 
 def matches(terms: Ints, starts: Ints, ends: Ints, first: int, last: int, wanted: Ints) -> list[Match]:
@@ -105,18 +127,6 @@ def matches(terms: Ints, starts: Ints, ends: Ints, first: int, last: int, wanted
     near = wanted[np.minimum(np.searchsorted(wanted, here), len(wanted) - 1)]
     at = first + np.flatnonzero(near == here)
     return list(zip(starts[at].tolist(), ends[at].tolist(), terms[at].tolist(), strict=True))
-
-
-def title_marks(
-    title: str, terms: tuple[int, ...], spans: tuple[tuple[int, int], ...], single: frozenset[int],
-    sequences: Sequence[tuple[int, ...]],
-) -> tuple[Span, ...]:  # fmt: skip
-    """What to mark in a title, of which terms and places are given: `single` terms, and whole `sequences`."""
-    found = [(*span, term) for span, term in zip(spans, terms, strict=True) if term in single]
-    if sequences:
-        starts, ends = np.array(spans, np.int32).reshape(-1, 2).T
-        found += phrases(np.array(terms, np.int32), starts, ends, 0, len(terms), sequences, title)
-    return _spans(marks(title, found, 0, len(title)))
 
 
 def _spans(marked: list[tuple[int, int]]) -> tuple[Span, ...]:
