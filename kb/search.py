@@ -114,17 +114,19 @@ def search(
 
     used, corrected = plan(snapshot, query.text, weights), None
     best = ranked(used)
-    if not kernel.chosen.size(best.strict):
+    matches = kernel.chosen.size(best.strict)
+    if not matches:
         for candidate in candidates(snapshot, query.text):
             other = plan(snapshot, candidate, weights)
             found = ranked(other)
-            if kernel.chosen.size(found.strict):
+            matches = kernel.chosen.size(found.strict)
+            if matches:
                 used, best, corrected = other, found, Correction(query=candidate, applied=True)
                 break
     marked, sure = sought(snapshot, used), CORRECTED_SHARE if corrected else 1.0
     return Results(
         query=query.text,
-        total=kernel.chosen.size(_within(best.strict, allowed)),
+        total=matches if allowed is None else kernel.chosen.size(best.strict & allowed),
         hits=tuple([_hit(snapshot, scored, marked, sure) for scored in best.page]),
         facets=_facets(snapshot, query, best.strict),
         corrected=corrected,
@@ -174,8 +176,14 @@ def _hit(snapshot: Snapshot, scored: Scored, marked: Sought, sure: float) -> Hit
         shown=shown,
         snippet=marked.snippet(shown[0], snapshot.passage(shown[0]).text),
         title_marks=marked.title_marks(card.title, card.title_terms, card.title_spans),
-        # as `round(…, 4)`, which goes by decimal digits and takes ten times as long; the product is exact, since
-        # scores are sums of 32-bit floats: 24 bits, times 14
-        score=round(score * sure * 10_000) / 10_000,
+        score=_four_places(score * sure),
         strict=strict,
     )
+
+
+def _four_places(score: float) -> float:
+    """As `round(score, 4)`, which goes by decimal digits and takes ten times as long.
+
+    The product is exact, since scores are sums of 32-bit floats: 24 bits, times 14.
+    """
+    return round(score * 10_000) / 10_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import numpy as np
@@ -196,7 +197,7 @@ class Snapshot:
         """A section as a hit shows it, by number."""
         self._synonyms_known: dict[int, tuple[tuple[Member, tuple[int, ...], float], ...]] = {}
         self._frequent = load(files, "frequent"), load(files, "frequent_articles")
-        self._made: dict[str, tuple[Scorer, Forward]] = {}
+        self._made: dict[ModuleType, tuple[Scorer, Forward]] = {}
 
     @property
     def scorer(self) -> Scorer:
@@ -209,16 +210,16 @@ class Snapshot:
         return self._of_kernel()[1]
 
     def _of_kernel(self) -> tuple[Scorer, Forward]:
-        name = kernel.name()
-        if name not in self._made:
+        made = self._made.get(kernel.chosen)
+        if made is None:
             lists = (self.words.arrays(), self.grams.arrays())
-            self._made[name] = (
+            made = self._made[kernel.chosen] = (
                 kernel.chosen.Scorer(*lists, self.owner, self.article_sections, *self._frequent),
                 kernel.chosen.Forward(
                     self.forward_ptr, self.forward_term, self.forward_start, self.forward_end
                 ),
             )
-        return self._made[name]
+        return made
 
     @cached_property
     def typical_idf(self) -> float:

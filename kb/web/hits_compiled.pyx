@@ -111,17 +111,18 @@ cdef int _excerpt(Out* out, str text, tuple marks) except -1:
 
 cdef int _html(Out* out, str text, tuple marks) except -1:
     # the text as a string of JSON that holds HTML: escaped, the marks within an element
-    cdef Py_ssize_t size, done = 0, at = 0, start, end
+    cdef Py_ssize_t size, done = 0, at = 0, first, last, start, end
     cdef const unsigned char* letters = <const unsigned char*>PyUnicode_AsUTF8AndSize(text, &size)
     _put(out, b"\"", 1)
     for span in marks:
-        start = _bytes_of(letters, span.start - at)
-        end = start + _bytes_of(letters + start, span.end - span.start)
+        first, last = span.start, span.end
+        start = _bytes_of(letters, first - at)
+        end = start + _bytes_of(letters + start, last - first)
         _letters(out, letters, start, _IN_HTML)
         _put(out, b"<mark>", 6)
         _letters(out, letters + start, end - start, _IN_HTML)
         _put(out, b"</mark>", 7)
-        letters, done, at = letters + end, done + end, span.end
+        letters, done, at = letters + end, done + end, last
     _letters(out, letters, size - done, _IN_HTML)
     return _put(out, b"\"", 1)
 
