@@ -26,7 +26,8 @@ _JOINT = r"[-_.+/&]|(?<=[0-9]),(?=[0-9]{3}(?![0-9]))"
 _JOINED = re.compile(rf"(?<!{english.LETTER}){english.LETTER}++(?:(?:{_JOINT}){english.LETTER}++)+")
 """wi-fi, e-mail, 3.5, p&p, 3,000: the words, and one compound without the joint (wifi, email, 3000).
 Never tried inside a word, so that a megabyte of letters (an image in a page) is still cut in linear time."""
-_JOINT_SIGN = re.compile(r"[-_.+/&,]")
+_MAYBE_JOINED = re.compile(rf"[-_.+/&,]{english.LETTER}")
+"""To look for this takes a fraction of the time: most signs end a sentence."""
 
 
 class Token(Struct, frozen=True, array_like=True):
@@ -55,13 +56,18 @@ def analyze(text: str) -> Analysis:
 
 def analyze_folded(folded: Folded) -> Analysis:
     """The same of a text that is folded already."""
-    tokens: list[Token] = []
-    reading: list[str] = []
-    if japanese.JAPANESE.search(folded.text):
-        _japanese(folded, tokens, reading)
-    _latin(folded, tokens)
-    tokens.sort(key=lambda token: (token.start, -token.end, not token.compound))
-    return Analysis(tuple(tokens), "".join(reading))
+    text, offsets = folded
+    script = japanese_only(text) if japanese.JAPANESE.search(text) else ""
+    tokens, reading = _japanese(script) if script else ([], "")
+    # of a text that is all in Japanese script nothing is left, and its tokens are in order
+    mixed = script != text
+    if mixed:
+        tokens += _latin(text)
+    if offsets is not None:
+        tokens = [_unfolded(token, folded) for token in tokens]
+    if mixed or offsets is not None:
+        tokens.sort(key=lambda token: (token.start, -token.end, not token.compound))
+    return Analysis(tuple(tokens), reading)
 
 
 def japanese_only(text: str) -> str:
@@ -69,37 +75,33 @@ def japanese_only(text: str) -> str:
     return _NOT_JAPANESE.sub(" ", text)
 
 
-def _japanese(folded: Folded, tokens: list[Token], reading: list[str]) -> None:
+def _japanese(text: str) -> tuple[list[Token], str]:
+    """The tokens of Japanese words, a compound before its parts, and the reading of them all."""
+    tokens: list[Token] = []
+    reading: list[str] = []
     end = 0
-    for start, word in japanese.cut(japanese_only(folded.text)):
+    for start, word in japanese.cut(text):
         if start > end:
             reading.append(" ")
         reading.append(word.reading)
         end = start + word.end
-        for part in word.parts:
-            if part.content:
-                tokens.append(_token(part, start, folded, compound=False))
-        if word.content:
-            tokens.append(_token(word, start, folded, compound=bool(word.parts)))
+        for term, first, last, compound, read in word.contents:
+            tokens.append(Token(term, start + first, start + last, compound, read))
+    return tokens, "".join(reading)
 
 
-def _token(word: japanese.Morpheme, at: int, folded: Folded, compound: bool) -> Token:
-    reading = word.reading if word.reading != word.term else ""
-    start, end = at + word.start, at + word.end
-    if folded.offsets is not None:
-        start, end = folded.span(start, end)
-    return Token(word.term, start, end, compound, reading)
-
-
-def _latin(folded: Folded, tokens: list[Token]) -> None:
-    text = folded.text
+def _latin(text: str) -> list[Token]:
+    tokens: list[Token] = []
     for match in english.WORD.finditer(text):
-        word = match.group()
-        if english.is_stop(word):
-            continue
-        term = english.term(word)
+        term = english.content(match.group())
         if term:
-            tokens.append(Token(term, *folded.span(*match.span())))
-    for match in _JOINED.finditer(text) if _JOINT_SIGN.search(text) else ():
+            tokens.append(Token(term, *match.span()))
+    for match in _JOINED.finditer(text) if _MAYBE_JOINED.search(text) else ():
         compound = english.term(re.sub(_JOINT, "", match.group()))
-        tokens.append(Token(compound, *folded.span(*match.span()), True))
+        tokens.append(Token(compound, *match.span(), True))
+    return tokens
+
+
+def _unfolded(token: Token, folded: Folded) -> Token:
+    start, end = folded.span(token.start, token.end)
+    return Token(token.term, start, end, token.compound, token.reading)

@@ -174,6 +174,12 @@ LONGEST = 64
 
 
 @lru_cache(maxsize=16384)
+def content(word: str) -> str:
+    """The index term of one folded word that says something; empty for a stop word."""
+    return "" if is_stop(word) else term(word)
+
+
+@lru_cache(maxsize=16384)
 def term(word: str) -> str:
     """The index term of one folded word; empty when nothing is left."""
     if word.endswith("'s"):
@@ -183,7 +189,6 @@ def term(word: str) -> str:
     return str(_porter2(word)) if word.isascii() and word.isalpha() else word
 
 
-@lru_cache(maxsize=16384)
 def is_stop(word: str) -> bool:
     return (
         word in STOP_WORDS

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any
 
-from sudachipy import Dictionary, SplitMode, Tokenizer
+from msgspec import Struct
+from msgspec.structs import replace
+from sudachipy import Dictionary, MorphemeList, SplitMode
 
 from kb.text.kana import to_hiragana
 
@@ -79,7 +82,11 @@ _LIGHT = frozenset(
 )
 
 
-class Morpheme(NamedTuple):
+Content = tuple[str, int, int, bool, str]
+"""A term, its start and end, whether it is a compound, its reading where that is not the term itself."""
+
+
+class Morpheme(Struct, frozen=True):
     """Positions count characters, from where the whole word begins."""
 
     term: str
@@ -89,8 +96,10 @@ class Morpheme(NamedTuple):
     """In hiragana; empty where it is unknown."""
     content: bool
     """Whether it carries meaning; function words count only for readings."""
-    parts: tuple[Morpheme, ...]
+    parts: tuple[Morpheme, ...] = ()
     """The words of a compound (mode A); empty for a single word."""
+    contents: tuple[Content, ...] = ()
+    """What carries meaning of a whole word: itself, then its parts. Ready, since it is asked for often."""
 
 
 _dictionary_lock = threading.Lock()
@@ -101,36 +110,48 @@ _known: dict[tuple[int, str], Morpheme] = {}
 """Words of the dictionary by number and as written: most of a text has stood somewhere before."""
 
 
-def _tokenizer() -> Tokenizer:
-    tokenizer: Tokenizer | None = getattr(_local, "tokenizer", None)
-    if tokenizer is None:
+def _tokenize(text: str) -> MorphemeList:
+    """What Sudachi makes of a text, in a list that is filled anew by the next call in this thread."""
+    try:
+        tokenizer, morphemes = _local.tokenizer
+    except AttributeError:
         global _dictionary
         with _dictionary_lock:
             if _dictionary is None:
                 _dictionary = Dictionary()
-        tokenizer = _local.tokenizer = _dictionary.tokenizer(mode=SplitMode.C)
-    return tokenizer
+        tokenizer = _dictionary.tokenizer(mode=SplitMode.C)
+        morphemes = tokenizer.tokenize("")
+        _local.tokenizer = tokenizer, morphemes
+    return tokenizer.tokenize(text, out=morphemes)
 
 
 def cut(text: str) -> Iterable[tuple[int, Morpheme]]:
     """Morphemes of folded text that holds only Japanese script and spaces, and where each begins."""
-    return _cut_again(text) if len(text) <= LONGEST else _cut(text)
+    if len(text) <= LONGEST:
+        return _cut_again(text)
+    return chain.from_iterable(_cut(text, start) for start in range(0, len(text), _CHUNK))
 
 
 @lru_cache(maxsize=64)
-def _cut_again(text: str) -> tuple[tuple[int, Morpheme], ...]:
+def _cut_again(text: str) -> Sequence[tuple[int, Morpheme]]:
     """Titles, questions and queries are asked for more than once, one soon after the other."""
-    return tuple(_cut(text))
+    return _cut(text, 0)
 
 
-def _cut(text: str) -> Iterator[tuple[int, Morpheme]]:
-    for start in range(0, len(text), _CHUNK):
-        for morpheme in _tokenizer().tokenize(text[start : start + _CHUNK]):
-            surface = morpheme.surface()
-            if surface and not surface.isspace():
-                # in a long word that is spelled even longer (スーーパー) its words stand elsewhere
-                key = morpheme.word_id(), surface
-                yield start + morpheme.begin(), _known.get(key) or _new(morpheme, key)
+def _cut(text: str, start: int) -> list[tuple[int, Morpheme]]:
+    """Of the chunk that starts there."""
+    words = []
+    chunk, begin = text[start : start + _CHUNK], 0
+    for morpheme in _tokenize(chunk):
+        # one begins where the last ended; to ask for its text takes longer than to cut it out
+        end = morpheme.end()
+        surface = chunk[begin:end]
+        if surface and not surface.isspace():
+            # in a long word that is spelled even longer (スーーパー) its words stand elsewhere
+            key = morpheme.word_id(), surface
+            words.append((start + begin, _known.get(key) or _new(morpheme, key)))
+        begin = end
+    return words
 
 
 def _new(morpheme: Any, key: tuple[int, str]) -> Morpheme:
@@ -147,17 +168,21 @@ def _new(morpheme: Any, key: tuple[int, str]) -> Morpheme:
 def _looked_up(morpheme: Any, surface: str) -> Morpheme:
     start = morpheme.begin()
     parts = morpheme.split(SplitMode.A, add_single=False) if len(surface) > 1 else ()
-    return Morpheme(
-        *_entry(morpheme, start),
-        tuple(Morpheme(*_entry(part, start), ()) for part in parts if part.surface()),
-    )
+    word = _entry(morpheme, start)
+    words = tuple(_entry(part, start) for part in parts if part.surface())
+    contents = tuple(_content(each, each is word and bool(words)) for each in (word, *words) if each.content)
+    return replace(word, parts=words, contents=contents)
 
 
-def _entry(morpheme: Any, start: int) -> tuple[str, int, int, str, bool]:
+def _content(word: Morpheme, compound: bool) -> Content:
+    return word.term, word.start, word.end, compound, word.reading if word.reading != word.term else ""
+
+
+def _entry(morpheme: Any, start: int) -> Morpheme:
     pos = morpheme.part_of_speech()
     normal = morpheme.normalized_form()
     reading = morpheme.reading_form()
-    return (
+    return Morpheme(
         term(normal[:LONGEST]),
         morpheme.begin() - start,
         morpheme.end() - start,

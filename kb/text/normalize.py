@@ -28,11 +28,12 @@ _CLUSTER = re.compile(rf".[{_MARKS}{_INVISIBLE}\u1160-\u11ff\uff9e\uff9f]*", re.
 _DROPPED = re.compile(rf"[{_MARKS}{_INVISIBLE}]")
 """Left over after NFKC: the dot of İ in lower case, an accent that no letter has."""
 
-_JOINING = re.compile(rf"[{_MARKS}{_INVISIBLE}\u1100-\u11ff\uff9e\uff9f]")
+_RARE = re.compile(rf"[{_MARKS}{_INVISIBLE}\u1100-\u11ff\uff9e\uff9f\ud800-\udfff]")
+"""What composes with its neighbours, or is half a character."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 """But for those that are white space; `str.split` takes four separators (U+001C …) for such, too."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 _DASHES = str.maketrans(
     dict.fromkeys("‐‑‒–—―−－", "-") | {"〜": "~", "～": "~", "’": "'", "‘": "'", "＇": "'", "ς": "σ"}
@@ -63,13 +64,13 @@ def fold(text: str) -> Folded:
     """NFKC, lower case, one kind of dash and apostrophe; with the way back to the original."""
     if text.isascii():
         return Folded(text.lower(), None)
-    # the dictionary refuses lone surrogates; files may hold them through escapes
-    text = text.encode("utf-8", "replace").decode("utf-8") if _has_surrogate(text) else text
-    if not _JOINING.search(text):
+    if not _RARE.search(text):
         # nothing composes, so an equal length means one character for each: by far the most texts
         lower = unicodedata.normalize("NFKC", text).lower()
         if len(lower) == len(text):
             return Folded(lower.translate(_DASHES) if _DASHED.search(lower) else lower, None)
+    # the dictionary refuses lone surrogates; files may hold them through escapes
+    text = text.encode("utf-8", "replace").decode("utf-8")
     parts: list[str] = []
     offsets: list[int] = []
     for match in _CLUSTER.finditer(text):
@@ -81,10 +82,6 @@ def fold(text: str) -> Folded:
     return Folded("".join(parts), offsets)
 
 
-def _has_surrogate(text: str) -> bool:
-    return _SURROGATE.search(text) is not None
-
-
 def clean_query(raw: str, field: str = "q") -> str:
     """The query as it is searched, echoed and logged: NFKC, white space tidied, 1 to 400 characters.
 
@@ -92,12 +89,14 @@ def clean_query(raw: str, field: str = "q") -> str:
     """
     if len(raw) > _MAX_RAW_QUERY:
         raise BadParameter(field, f"is longer than {MAX_QUERY} characters")
-    if _has_surrogate(raw):
-        raise BadParameter(field, "holds half a character (a lone surrogate)")
     text = unicodedata.normalize("NFKC", raw)
-    # Cc without white space; Cn with no assignment is left alone, new emoji arrive every year
-    if control := _CONTROL.search(text):
-        raise BadParameter(field, f"holds the control character U+{ord(control[0]):04X}")
+    # most are, and this is told at once; neither halves nor controls come or go with NFKC
+    if not text.isprintable():
+        if _SURROGATE.search(text):
+            raise BadParameter(field, "holds half a character (a lone surrogate)")
+        # Cc without white space; Cn with no assignment is left alone, new emoji arrive every year
+        if control := _CONTROL.search(text):
+            raise BadParameter(field, f"holds the control character U+{ord(control[0]):04X}")
     text = " ".join(text.split())
     if not text:
         raise BadParameter(field, "is empty")
