@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from codecs import unicode_escape_decode
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -22,7 +23,6 @@ P = TypeVar("P", bound=Struct)
 
 MAX_FILTER = 200
 """Characters of a parameter other than the query."""
-_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _INTEGER = re.compile(r"-?[0-9]+")
 _HUGE = 10**9
 """Larger numbers are as good as this one: no site has so many articles."""
@@ -77,21 +77,19 @@ def _pairs(query_string: str) -> dict[str, list[str]]:
 
 def _decoded(name: str, raw: str) -> str:
     """WSGI gives bytes as Latin-1 characters; unescaped UTF-8, as some programs send it, is taken."""
-    escapes = raw.count("%")
     try:
         sent = _as_sent(raw.replace("+", " "))
-        text = _ESCAPES.sub(_unescaped, sent) if escapes else sent
-        # each takes three bytes and becomes one
-        if len(text) != len(sent) - 2 * escapes:
-            raise BadParameter(name, "holds a % that is not followed by two hexadecimal digits")
-        return text.decode("utf-8")
+        return (_unescaped(name, sent) if b"%" in sent else sent).decode("utf-8")
     except UnicodeError:
         raise BadParameter(name, "is not UTF-8") from None
 
 
-def _unescaped(escapes: re.Match[bytes]) -> bytes:
-    """A row of escapes at once: Japanese is nothing else, nine of them for three characters."""
-    return bytes.fromhex(escapes[0].replace(b"%", b"").decode("ascii"))
+def _unescaped(name: str, sent: bytes) -> bytes:
+    """By Python's own decoder, where %E3 is written \\xE3: a query in Japanese is nothing but escapes."""
+    try:
+        return unicode_escape_decode(sent.replace(b"\\", rb"\\").replace(b"%", rb"\x"))[0].encode("latin-1")
+    except UnicodeDecodeError:
+        raise BadParameter(name, "holds a % that is not followed by two hexadecimal digits") from None
 
 
 def _as_sent(raw: str) -> bytes:
@@ -112,7 +110,7 @@ def _integer(name: str, text: str) -> int:
 def _plain(name: str, text: str) -> str:
     if len(text) > MAX_FILTER:
         raise BadParameter(name, f"is longer than {MAX_FILTER} characters")
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         raise BadParameter(name, "holds a control character")
     return unicodedata.normalize("NFC", text)
 
