@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 from msgspec import Struct
 
@@ -39,39 +38,47 @@ class Concept(Struct, frozen=True):
     others: tuple[Member, ...]
 
 
+class _Begun(Struct, frozen=True):
+    """Where the members lie that begin with some terms."""
+
+    groups: list[tuple[int, Member]]
+    """By number, with the member that ends here."""
+    following: dict[str, _Begun]
+
+
 class Synonyms:
     """Looks up which other words stand for what was typed."""
 
     def __init__(self, groups: Sequence[Sequence[Member]]) -> None:
         self.groups = groups
-        self._numbers: dict[Member, list[int]] = {}
-        """The groups of each member."""
-        self._lengths: dict[str, list[int]] = {}
-        """How many terms the members have that begin with a term, the longest first."""
+        self._members: dict[str, _Begun] = {}
         for number, group in enumerate(groups):
             for member in group:
-                self._numbers.setdefault(member, []).append(number)
-        for first, members in groupby(sorted(self._numbers), key=lambda member: member[0]):
-            self._lengths[first] = sorted({len(member) for member in members}, reverse=True)
+                following = self._members
+                for term in member:
+                    begun = following.setdefault(term, _Begun([], {}))
+                    following = begun.following
+                begun.groups.append((number, member))
 
     def matching(self, terms: Sequence[str]) -> list[tuple[int, Member]]:
         """The groups of which a member stands in `terms`, by number, with that member.
 
         At each place only the longest members count: クレジット カード is not also カード.
         """
-        found: dict[int, Member] = {}
-        place = 0
-        while place < len(terms):
-            taken = 1
-            for length in self._lengths.get(terms[place], ()):
-                member = tuple(terms[place : place + length])
-                if member in self._numbers:
-                    for number in self._numbers[member]:
-                        found.setdefault(number, member)
-                    taken = len(member)
-                    break
-            place += taken
-        return list(found.items())
+        found: dict[int, tuple[int, Member]] = {}
+        free = 0
+        for place, first in enumerate(terms):
+            begun = self._members.get(first) if place >= free else None
+            longest: list[tuple[int, Member]] = []
+            end = place
+            while begun is not None:
+                end += 1
+                if begun.groups:
+                    longest, free = begun.groups, end
+                begun = begun.following.get(terms[end]) if end < len(terms) else None
+            for each in longest:
+                found.setdefault(each[0], each)
+        return list(found.values())
 
     def expand(self, terms: Sequence[str]) -> list[Concept]:
         """What of `terms` has synonyms, and these."""
