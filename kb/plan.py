@@ -134,20 +134,25 @@ def plan(snapshot: Snapshot, text: str, weights: Weights = WEIGHTS) -> Plan:
     """Weighted terms for a cleaned query."""
     typed, known = read_query(text), _known_of(snapshot)
     lean, tokens = typed.lean, typed.analysis.tokens
-    numbers = {token.term: known.term(token.term) for token in tokens}
     single = [token for token in tokens if not token.compound]
     words: dict[int, float] = {}
+    unknown = []
     # a word counts more than the compound of the same letters: "wi-fi wifi"
-    for number, token in _rarest(snapshot, [*single, *(each for each in tokens if each.compound)], numbers):
-        weight = weights.compound if token.compound else 1.0
-        if lean and _HIRAGANA_RUN.fullmatch(text, token.start, token.end):
-            weight *= 1 - lean * (1 - weights.kana_word)
-        words[number] = weight
+    for token in (*single, *(token for token in tokens if token.compound)):
+        number = known.term(token.term)
+        if number >= 0 and number not in words:
+            weight = weights.compound if token.compound else 1.0
+            if lean and _HIRAGANA_RUN.fullmatch(text, token.start, token.end):
+                weight *= 1 - lean * (1 - weights.kana_word)
+            words[number] = weight
+        elif number < 0 and not token.compound:
+            unknown.append(token)
+    if len(words) > MAX_WORDS:
+        words = _rarest(snapshot, words)
     if lean:
         for number, weight in _read_as_kanji(snapshot, typed).items():
             words[number] = max(words.get(number, 0.0), weights.lexicon * lean * weight)
     concepts = _concepts(snapshot, known, [token.term for token in single], weights)
-    unknown = [token for token in single if numbers[token.term] < 0]
     found, mass = _grams(snapshot, typed, weights)
     return Plan(words, concepts, _loose(snapshot, unknown, text, weights) if unknown else {}, found, mass)
 
@@ -241,7 +246,7 @@ def kana_lean(text: str) -> float:
     """How much a query is hiragana where kanji would be usual, 0 to 1; katakana does not count."""
     hiragana, kanji = (compiled.scripts if _is_compiled() else scripts)(text)
     share = hiragana / (hiragana + kanji) if hiragana else 0.0
-    return max(0.0, (share - _KANA_FROM) / (1 - _KANA_FROM))
+    return (share - _KANA_FROM) / (1 - _KANA_FROM) if share > _KANA_FROM else 0.0
 
 
 def scripts(text: str) -> tuple[int, int]:
@@ -250,32 +255,26 @@ def scripts(text: str) -> tuple[int, int]:
     return hiragana, sum("\u3400" <= character <= "\u9fff" for character in text)
 
 
-def _rarest(snapshot: Snapshot, tokens: Iterable[Token], numbers: dict[str, int]) -> list[tuple[int, Token]]:
-    """Known tokens with their numbers, the first of each term and at most MAX_WORDS."""
-    known: dict[int, Token] = {}
-    for token in tokens:
-        number = numbers[token.term]
-        if number >= 0 and number not in known:
-            known[number] = token
-    if len(known) <= MAX_WORDS:
-        return list(known.items())
-    return sorted(known.items(), key=lambda pair: int(snapshot.df[pair[0]]))[:MAX_WORDS]
+def _rarest(snapshot: Snapshot, words: dict[int, float]) -> dict[int, float]:
+    return dict(sorted(words.items(), key=lambda pair: int(snapshot.df[pair[0]]))[:MAX_WORDS])
 
 
 def _grams(snapshot: Snapshot, typed: Typed, weights: Weights) -> tuple[dict[int, float], float]:
     """Weights of the query's n-grams that occur here, and the sum over all of them."""
     found: dict[int, float] = {}
-    mass, is_compiled = 0.0, _is_compiled()
     reading = weights.reading + (weights.reading_kana - weights.reading) * typed.lean
-    for codes, weight in (
-        (typed.bigrams, weights.bigram * (1 - typed.lean)),
-        (typed.readings, reading),
-        (typed.fourgrams, weights.fourgram),
-    ):
-        if weight and codes:
-            mass += weight * len(codes)
-            if is_compiled:
-                compiled.weigh(snapshot.gram_codes, codes, weight, found)
-            else:
-                found |= dict.fromkeys(snapshot.known_grams(codes), weight)
-    return found, mass
+    kinds = [
+        (codes, weight)
+        for codes, weight in (
+            (typed.bigrams, weights.bigram * (1 - typed.lean)),
+            (typed.readings, reading),
+            (typed.fourgrams, weights.fourgram),
+        )
+        if weight and codes
+    ]
+    if _is_compiled():
+        compiled.weigh(snapshot.gram_codes, kinds, found)
+    else:
+        for codes, weight in kinds:
+            found |= dict.fromkeys(snapshot.known_grams(codes), weight)
+    return found, sum((weight * len(codes) for codes, weight in kinds), 0.0)
