@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from kb.index.readings import BEGINNING
 from kb.index.snapshot import Snapshot
 
 SHORTEST_READING = BEGINNING
 """Readings of two kana (かい, ほう) stand for too many words to guess."""
 LONGEST_READING = 14
+_WORTH = [length**1.5 for length in range(LONGEST_READING + 1)]
+"""Of a reading, by its length."""
 _LONGEST_NEAR = 40
 """Letters of a word that may be a slip of another; nobody misspells a longer one."""
 _REMEMBERED = 2048
@@ -27,30 +27,31 @@ def read_kana(snapshot: Snapshot, run: str) -> list[Reading]:
     The best path maximises the sum of length^1.5, so かいやく beats かい + やく; what no word covers is
     passed over (particles, endings). Linear in the run times the longest reading.
     """
-    # at most places none begins, so the twelve stretches from there need not be looked up
+    beginning = snapshot.readings.beginning
     places = range(len(run) - BEGINNING + 1)
-    begun = [snapshot.readings.beginning(run[start : start + BEGINNING]) for start in places]
-    starts = deque(start for start, some in enumerate(begun) if some)
-    scores, last = [0.0], [-1]
-    for end in range(1, len(run) + 1):
-        score, begin = scores[end - 1], -1
-        while starts and end - starts[0] > LONGEST_READING:
-            starts.popleft()
-        for start in starts:
-            if end - start < SHORTEST_READING:
-                break
-            longer = scores[start] + (end - start) ** 1.5
-            if longer > score and run[start:end] in begun[start]:
-                score, begin = longer, start
-        scores.append(score)
-        last.append(begin)
+    # at most places none begins, so the twelve stretches from there need not be looked up
+    begun = {start: some for start in places if (some := beginning(run[start : start + BEGINNING]))}
+    if not begun:
+        return []
+    scores = [0.0] * (len(run) + 1)
+    # the best that ends at each place
+    readings: list[Reading | None] = [None] * (len(run) + 1)
+    for start in range(len(run) + 1):
+        if start and scores[start] <= scores[start - 1]:
+            scores[start], readings[start] = scores[start - 1], None
+        if start in begun:
+            for length in range(SHORTEST_READING, min(LONGEST_READING, len(run) - start) + 1):
+                end = start + length
+                terms = begun[start].get(run[start:end])
+                if terms and scores[start] + _WORTH[length] > scores[end]:
+                    scores[end], readings[end] = scores[start] + _WORTH[length], (start, end, terms)
     path: list[Reading] = []
     end = len(run)
     while end > 0:
-        start = last[end]
-        if start >= 0:
-            path.append((start, end, begun[start][run[start:end]]))
-        end = start if start >= 0 else end - 1
+        reading = readings[end]
+        if reading:
+            path.append(reading)
+        end = reading[0] if reading else end - 1
     # a short reading in a run that is mostly something else is a chance (りょう in りょうしゅしょ)
     sure = 2 * sum(end - start for start, end, _ in path) > len(run)
     return [each for each in reversed(path) if sure or each[1] - each[0] > SHORTEST_READING]
