@@ -175,6 +175,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
             # its heartbeat file must not wait for a disk
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
             "loglevel": "warning",
+            # by default it is asked to write debug lines, which are off
+            "pre_request": lambda worker, request: None,
             "post_fork": lambda server, worker: worker.forked_from(server),
             "child_exit": lambda server, worker: self.connections.leave(worker.age),
             "when_ready": lambda server: print(self._say, flush=True),

@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Any, ClassVar
 
 import gunicorn.http  # type: ignore[import-untyped]
@@ -35,8 +36,10 @@ REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
 """What is refused before the application sees it; the first that fits."""
 
 
-def begin() -> ThreadPoolExecutor:
+def begin(config: Config) -> ThreadPoolExecutor:
     """In this process, before its first connection. Returns the threads that close connections."""
+    same = wsgi.base_environ(config)
+    wsgi.base_environ = lambda _: same.copy()
     gunicorn.http.RequestParser = Parser
     wsgi.Response = Response
     gthread.TConn = Connection
@@ -65,11 +68,21 @@ def _date(seconds: int) -> str:
     return formatdate(seconds, usegmt=True)
 
 
+@lru_cache(maxsize=1024)
+def _is_trusted(config: Config, address: str) -> bool:
+    """Whether what a proxy at this address says of its reader is believed."""
+    return any(ip_address(address) in network for network in config.forwarded_allow_networks())
+
+
 class TypedRequest(Request):  # type: ignore[misc]
     """Takes addresses as people type them: `curl '…/search?q=返金'` sends the letters themselves.
 
-    gunicorn refuses all but ASCII there, as the standard has it; browsers escape before they send.
+    gunicorn refuses all but ASCII there, as the standard has it; browsers escape before they send. It reads
+    the other side's address anew for each request, which takes as long as all of the head.
     """
+
+    def _peer_is_trusted_proxy(self) -> bool:
+        return _is_trusted(self.cfg, self.peer_addr[0])
 
     def parse_request_line(self, line_bytes: bytes) -> None:
         if not line_bytes.isascii():
@@ -95,9 +108,12 @@ class Parser(RequestParser):  # type: ignore[misc]
 
 _LASTING = frozenset((
     "cache-control", "content-security-policy", "content-type", "cross-origin-opener-policy",
-    "permissions-policy", "referrer-policy", "x-content-type-options",
+    "permissions-policy", "referrer-policy", "x-content-type-options", "x-kb-generation",
 ))  # fmt: skip
 """Headers of few values, which nearly all answers share."""
+_CHANGING = frozenset(("content-length", "etag", "server-timing", "x-request-id"))
+"""Those whose names alone are known to be in order."""
+_PLAIN = re.compile("[!-~]*")
 
 
 class Response(wsgi.Response):  # type: ignore[misc]
@@ -108,11 +124,16 @@ class Response(wsgi.Response):  # type: ignore[misc]
 
     def process_headers(self, headers: list[tuple[str, str]]) -> None:
         """What lasts is looked through once; gunicorn does so each time, letter by letter."""
-        known = [each for each in headers if each in self._sound]
-        fresh = [each for each in headers if each not in self._sound]
-        super().process_headers(fresh)
-        self.headers += known
-        self._sound.update([each for each in fresh if each[0] in _LASTING])
+        for each in headers:
+            name, value = each
+            if each in self._sound or (name in _CHANGING and _PLAIN.fullmatch(value)):
+                self.headers.append(each)
+                if name == "content-length":
+                    self.response_length = int(value)
+            else:
+                super().process_headers([each])
+                if name in _LASTING:
+                    self._sound.add(each)
 
     def write(self, arg: bytes) -> None:
         if self.headers_sent:

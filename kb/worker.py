@@ -97,7 +97,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         self.lending = Lending()
         _share_one_heap()
-        self._closers = wire.begin()
+        self._closers = wire.begin(self.cfg)
         super().init_process()
 
     def forked_from(self, arbiter: Any) -> None:

@@ -50,6 +50,28 @@ def test_headers_that_were_sent_before_are_sent_again_and_what_is_refused_stays_
             response.process_headers([("cache-control", "no-store\r\nx: y")])
 
 
+@pytest.mark.parametrize("value", ["a\r\nx: y", "a\0", "a\n"])
+def test_headers_whose_names_are_known_are_refused_for_what_they_hold(value) -> None:
+    with pytest.raises(InvalidResponseHeader):
+        Response(SimpleNamespace(), None, None).process_headers([("x-request-id", value)])
+    response = Response(SimpleNamespace(), None, None)
+    response.process_headers([("x-request-id", " a b\t"), ("connection", "close"), ("etag", '"0f"')])
+    assert response.headers == [("x-request-id", "a b"), ("etag", '"0f"')]
+
+
+@pytest.mark.parametrize(
+    ("peer", "scheme"), [("127.0.0.1", "https"), ("10.1.2.3", "https"), ("192.0.2.7", "http")]
+)
+def test_only_a_trusted_proxy_is_believed_that_its_reader_came_by_https(peer, scheme) -> None:
+    config = Config()
+    config.set("forwarded_allow_ips", "127.0.0.1/32,10.0.0.0/8")
+    config.set("http_parser", "python")
+    wire.settle(config)
+    for _ in range(2):  # who asks again is known
+        request = b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\n\r\n"
+        assert next(wire.Parser(config, [request], (peer, 4711))).scheme == scheme
+
+
 def test_settings_that_have_settled_are_the_same() -> None:
     config = Config()
     config.set("keepalive", 7)
