@@ -65,22 +65,18 @@ def _share_one_heap() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
-class _Answer:
-    """What gunicorn takes for a thread's future: the answer is given when its result is asked for."""
+class _Given:
+    """What gunicorn takes for a thread's future, of an answer that the loop gave itself."""
 
-    def __init__(self, worker: Worker, conn: Any) -> None:
-        self._worker, self._conn = worker, conn
+    def __init__(self, kept: Any) -> None:
+        """`kept`: whether the connection goes on."""
+        self._kept = kept
 
     def cancelled(self) -> bool:
         return False
 
     def result(self) -> Any:
-        worker = self._worker
-        worker.lending.begin()
-        try:
-            return worker.handle(self._conn)
-        finally:
-            worker.lending.end(worker.wake)
+        return self._kept
 
 
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]
@@ -93,6 +89,8 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
     _let = 0
     """How often a waiting connection was left to others."""
+    _answered: Any = None
+    """The connection that stays registered while the loop answers what was asked over it."""
 
     def init_process(self) -> None:
         self.lending = Lending()
@@ -119,6 +117,9 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         while True:
             self.lending.take()
             try:
+                if self._answered is not None:
+                    self.poller.unregister(self._answered.sock)
+                    self._answered = None
                 while self.lending.answering:
                     self.notify()
                     self.wait_for_and_dispatch_events(1.0)
@@ -151,6 +152,26 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
             if times != self.lending.times:
                 break
 
+    def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
+        """A connection that is kept stays registered unless the loop is lent meanwhile.
+
+        gunicorn takes it out and puts it back for each answer.
+        """
+        if self.lending.lent:
+            super().on_client_socket_readable(conn, client)
+            return
+        self.keepalived_conns.remove(conn)
+        self._answered = conn
+        kept = self._answer(conn)
+        registered, self._answered = self._answered is not None, None
+        if kept and registered and self.alive and not conn.parser.unreader.buf.getvalue():
+            conn.set_timeout()
+            self.keepalived_conns.append(conn)
+        else:
+            if registered:
+                self.poller.unregister(client)
+            self.finish_request(conn, _Given(kept))
+
     def enqueue_req(self, conn: Any) -> None:
         """A new connection that says nothing yet waits at the loop.
 
@@ -172,7 +193,17 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         if ahead or self.lending.lent:
             super().enqueue_req(conn)
         else:
-            self.finish_request(conn, _Answer(self, conn))
+            self.finish_request(conn, _Given(self._answer(conn)))
+
+    def _answer(self, conn: Any) -> Any:
+        """Whether the connection goes on."""
+        self.lending.begin()
+        try:
+            return self.handle(conn)
+        except Exception:  # what could not even be refused ends its connection, not the worker
+            return False
+        finally:
+            self.lending.end(self.wake)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """An answer under way is given to its end."""

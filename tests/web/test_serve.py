@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import HTTPError
@@ -198,6 +199,55 @@ def test_answers_that_take_long_keep_nobody_waiting_as_long_as_there_are_threads
     for connection in waiting:
         assert _end(connection).startswith(b"HTTP/1.1 2")
     assert service.get("/healthz")[0] == 200
+
+
+def _post_in_pieces(connection: HTTPConnection) -> None:
+    """Over a connection that is kept, a body that comes bit by bit: whoever answers waits for each."""
+    connection.putrequest("POST", "/api/v1/events")
+    connection.putheader("Content-Length", "13")
+    connection.endheaders()
+    for piece in (b'{"ev', b'ents"', b":[]}"):
+        time.sleep(0.1)
+        connection.send(piece)
+
+
+def test_whoever_takes_the_loop_leaves_a_kept_connection_alone_that_is_being_answered(running):
+    service, _, _ = running
+    host, port = service.url.removeprefix("http://").split(":")
+    kept = [HTTPConnection(host, int(port), timeout=20) for _ in range(4)]
+    for _ in range(3):
+        for connection in kept:
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read() == b'{"status":"ok"}'
+        with ThreadPoolExecutor(4) as pool:
+            pieces = [pool.submit(_post_in_pieces, connection) for connection in kept]
+            while not all(each.done() for each in pieces):
+                assert service.get("/healthz")[0] == 200
+        for connection, each in zip(kept, pieces, strict=True):
+            each.result()
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (202, b'{"accepted":0}')
+    for connection in kept:
+        connection.close()
+
+
+def test_clients_that_leave_while_they_are_answered_are_forgotten(running):
+    service, _, _ = running
+    host, port = service.url.removeprefix("http://").split(":")
+    for _ in range(3):
+        left = [HTTPConnection(host, int(port), timeout=20) for _ in range(4)]
+        for connection in left:
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+            connection.putrequest("POST", "/api/v1/events")
+            connection.putheader("Content-Length", "13")
+            connection.endheaders(b'{"ev')
+        time.sleep(0.1)
+        for connection in left:
+            connection.close()
+        for _ in range(10):
+            assert service.get("/healthz")[0] == 200
+    assert "Traceback" not in service.log.read_text("utf-8")
 
 
 def test_those_who_do_not_close_what_was_to_be_closed_keep_nobody_waiting(running):
