@@ -7,23 +7,24 @@ its parent's is thrown away, else two processes would give the same names.
 
 from __future__ import annotations
 
+import io
 import os
-import threading
 from binascii import b2a_base64
 
 _AT_ONCE = 4096
 
-_lock = threading.Lock()
-_left = bytearray()
+_left = io.BytesIO()
+"""Read on by all threads; one read is one step."""
 
 
 def token_bytes(count: int) -> bytes:
     """Bytes that nobody can guess, each given once."""
-    with _lock:
-        if len(_left) < count:
-            _left.extend(os.urandom(max(_AT_ONCE, count)))
-        taken = bytes(_left[-count:])
-        del _left[-count:]
+    global _left
+    taken = _left.read(count)
+    if len(taken) < count:
+        fresh = io.BytesIO(os.urandom(max(_AT_ONCE, count)))
+        taken = fresh.read(count)
+        _left = fresh
     return taken
 
 
@@ -42,9 +43,8 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def _forget() -> None:
-    global _lock
-    _lock = threading.Lock()  # another thread of the parent may have held it
-    _left.clear()
+    global _left
+    _left = io.BytesIO()
 
 
 os.register_at_fork(after_in_child=_forget)

@@ -50,7 +50,7 @@ class Limiter:
     def client_of(self, req: falcon.Request) -> str:
         """The nearest address that is no trusted proxy; what stands left of it, anyone can write."""
         address: str = req.remote_addr or "127.0.0.1"
-        hops = [each.strip() for each in (req.get_header("X-Forwarded-For") or "").split(",") if each.strip()]
+        hops = [each.strip() for each in req.env.get("HTTP_X_FORWARDED_FOR", "").split(",") if each.strip()]
         while hops and self._is_trusted(address):
             address = hops.pop()
         return address

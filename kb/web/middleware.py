@@ -65,17 +65,18 @@ class Trace:
             self.process_request(req, resp)
             started = req.context.started
         seconds = time.perf_counter() - started
-        resp.set_header("X-Request-Id", request_id(req))
+        name, status = request_id(req), resp.status_code
+        resp.set_header("X-Request-Id", name)
         resp.set_header("Server-Timing", f"app;dur={seconds * 1000:.2f}")
         generation = getattr(req.context, "generation", None)
         if generation is not None:
             resp.set_header("X-KB-Generation", generation.name)
         route = req.uri_template or "none"
         method = req.method if req.method in _METHODS else "other"
-        metrics.answered(route, method, resp.status_code, seconds)
+        metrics.answered(route, method, status, seconds)
         LOG.info(
-            "request", method=method, route=route, status=resp.status_code, ms=round(seconds * 1000, 2),
-            request_id=request_id(req), generation=generation.name if generation else None,
+            "request", method=method, route=route, status=status, ms=round(seconds * 1000, 2),
+            request_id=name, generation=generation.name if generation else None,
         )  # fmt: skip
 
 
@@ -94,7 +95,7 @@ class Gate:
         # the body's end is not told, and some servers then give an empty one
         if req.env.get("HTTP_TRANSFER_ENCODING"):
             raise LengthRequired("a body must come with its Content-Length")
-        if (req.content_length or 0) > self._max_body:
+        if "CONTENT_LENGTH" in req.env and (req.content_length or 0) > self._max_body:
             raise PayloadTooLarge(f"the body is larger than {self._max_body} bytes")
         if not req.path.startswith(UNLIMITED):
             self._limiter.check(req)
