@@ -27,6 +27,8 @@ _SLOTS = 64
 _NOBODY = -1
 LET_SECONDS, LET_TIMES = 0.001, 5
 """How long, and how often, a worker that has more connections leaves a new one to the others."""
+NOTICE_SECONDS = 0.5
+"""Between two times that a worker tells gunicorn that it lives; one that did not for thirty is ended."""
 _M_ARENA_MAX = -8  # malloc.h
 
 
@@ -89,6 +91,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
     _let = 0
     """How often a waiting connection was left to others."""
+    _next_notice = 0.0
     _answered: Any = None
     """The connection that stays registered while the loop answers what was asked over it."""
 
@@ -137,8 +140,11 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         self.method_queue.defer(lambda: None)
 
     def notify(self) -> None:
-        """Called in each round of the loop, so the others' knowledge is fresh."""
-        super().notify()
+        """Called in each round of the loop, so the others' knowledge is fresh; gunicorn looks at seconds."""
+        now = time.monotonic()
+        if now >= self._next_notice:
+            self._next_notice = now + NOTICE_SECONDS
+            super().notify()
         if self.alive:
             self.app.connections.tell(self.age, self.nr_conns)
         else:  # it takes no more
