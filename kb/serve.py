@@ -7,6 +7,7 @@ when prometheus-client, which decides while it is imported whether processes sha
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
@@ -15,13 +16,15 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from msgspec import Struct
@@ -107,13 +110,13 @@ def _publisher(var: Path, settings: Settings) -> Callable[[], bool] | None:
 
 def configure_log(level: str) -> None:
     """JSON lines on standard error; for people at a terminal, plain ones."""
-    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
+    renderer: Any = structlog.processors.JSONRenderer(_json)
     if sys.stderr.isatty():
         renderer = structlog.dev.ConsoleRenderer()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _stamped,
             structlog.processors.format_exc_info,
             renderer,
         ],
@@ -121,6 +124,26 @@ def configure_log(level: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _stamped(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """With the moment in UTC; `datetime` takes as long to write one as all else that makes a line of it."""
+    seconds, rest = divmod(time.time_ns() // 1000, 1_000_000)
+    event["timestamp"] = f"{_second(seconds)}.{rest:06}Z"
+    return event
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def _json(event: dict[str, Any], **how: Any) -> str:
+    """As `json.dumps` writes it, in a third of the time; what msgspec does not know is left to that."""
+    try:
+        return msgspec.json.format(msgspec.json.encode(event), indent=0).decode()
+    except (TypeError, ValueError, OverflowError):
+        return json.dumps(event, ensure_ascii=False, **how)
 
 
 def _secret(var: Path, settings: Settings) -> bytes:

@@ -74,7 +74,8 @@ class Trace:
         route = req.uri_template or "none"
         method = req.method if req.method in _METHODS else "other"
         metrics.answered(route, method, status, seconds)
-        LOG.info(
+        # bound, else its proxy fails to find the method in itself, each time
+        LOG.bind().info(
             "request", method=method, route=route, status=status, ms=round(seconds * 1000, 2),
             request_id=name, generation=generation.name if generation else None,
         )  # fmt: skip

@@ -14,19 +14,21 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import quote
 
 import pytest
+import structlog
 from sockets import owner
 
 from kb.content.tree import read_tree
 from kb.errors import PortTaken
 from kb.indexer import build
 from kb.ports import bind, check_address
-from kb.serve import serve
+from kb.serve import configure_log, serve
 from kb.serve_cli import load_settings
 from kb.settings import Settings
 from tests.web.conftest import write_tree
@@ -434,6 +436,33 @@ def test_a_service_that_made_its_index_ends_without_a_word_of_its_workers(tmp_pa
     log = service.log.read_text("utf-8")
     assert "Traceback" not in log
     assert "exited with code" not in log
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {
+            "route": "/ja/{id}",
+            "status": 200,
+            "ms": 0.5,
+            "generation": None,
+            "facts": [1, {"a": True}],
+            "none": {},
+        },
+        {"reason": '„返金“\n\t\x01\x7f\u2028 "a\\b" / 😀', "much": 1234567.125, "little": -0.25},
+        {"path": Path("/a"), "huge": 2**70},
+    ],
+)
+def test_a_log_line_is_what_json_makes_of_it_with_the_moment_it_was_written(capsys, said):
+    configure_log("info")
+    before = datetime.now(UTC)
+    structlog.get_logger("kb").info("said", **said)
+    structlog.reset_defaults()
+    line = capsys.readouterr().err
+    moment = json.loads(line)["timestamp"]
+    assert before <= datetime.fromisoformat(moment) <= datetime.now(UTC)
+    expected = {**said, "event": "said", "level": "info", "timestamp": moment}
+    assert line == json.dumps(expected, ensure_ascii=False, default=repr) + "\n"
 
 
 def test_a_taken_port_is_told_before_anything_starts(tmp_path):
