@@ -76,22 +76,31 @@ def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
     return here(f"kb, {name}" + (", n-grams too" if whole else ""), ready)
 
 
-def ten_best(snapshot: Snapshot) -> Peer:
-    """No more than the others do: matches are known, but not counted; scorer and filter are ready, too."""
+def ten_best(snapshot: Snapshot) -> list[Peer]:
+    """No more than the others do: matches are known, but not counted; scorer and filter are ready, too.
 
-    def ready(question: Question) -> Ask | None:
-        if question.counted or question.excerpts or question.article >= 0:
-            return None
-        kernel.choose("auto")
-        used, scorer = _words_alone(question.words), snapshot.scorer
-        allowed = _filter(snapshot, Query(text="", category=question.category))
+    And what of this stands around the kernel's loops: the same ten, pinned, of a plan that has no lists.
+    """
 
-        def ask() -> int:
-            return len(scorer.best(used, WEIGHTS.question, allowed, 0.0, (), 10, 0, 10).page)
+    def best(name: str, around: bool) -> Peer:
+        def ready(question: Question) -> Ask | None:
+            if question.counted or question.excerpts or question.article >= 0:
+                return None
+            kernel.choose("auto")
+            used, scorer, pinned = _words_alone(question.words), snapshot.scorer, list[int]()
+            allowed = _filter(snapshot, Query(text="", category=question.category))
+            if around:
+                pinned = scorer.best(used, WEIGHTS.question, allowed, 0.0, (), 10, 0, 10).first
+                used = _words_alone(())
 
-        return ask
+            def ask() -> int:
+                return len(scorer.best(used, WEIGHTS.question, allowed, 0.0, pinned, 10, 0, 10).page)
 
-    return here("kb, compiled, not counting", ready)
+            return ask
+
+        return here(name, ready)
+
+    return [best("kb, compiled, not counting", False), best("of this, around the loops", True)]
 
 
 def floors(snapshot: Snapshot) -> list[Peer]:
