@@ -5,8 +5,10 @@ All of it runs without the interpreter's lock; what is kept between calls (`Scra
 time, so any thread may call. Numbers are trusted, as everything in a snapshot that matches its checksums.
 """
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
+from cpython.ref cimport PyObject, _Py_REFCNT
 from libc.string cimport memmove, memset
 
 import numpy as np
@@ -185,6 +187,7 @@ cdef struct Top:
     float bar
 
 
+@cython.final
 cdef class Scratch:
     # zero all over between two uses; of one call at a time
     cdef float* sums
@@ -204,6 +207,9 @@ cdef class Scratch:
     # of the short lists of a query what is stored of the long ones
     cdef int* begin
     cdef float* peak
+    # the set that was given away last: one that nobody holds any more is filled again, as a new one takes long
+    cdef object strict
+    cdef unsigned long long* marked
 
     def __cinit__(self, Py_ssize_t rows, Py_ssize_t articles):
         self.sums = <float*>PyMem_Calloc(rows + 1, sizeof(float))
@@ -241,6 +247,7 @@ cdef class Scratch:
         PyMem_Free(self.peak)
 
 
+@cython.final
 cdef class Scorer:
     cdef const long long[::1] word_ptr, gram_ptr, starts
     cdef const int[::1] word_row, gram_row, word_long, gram_long, word_blocks, gram_blocks, owner, frequent
@@ -270,14 +277,17 @@ cdef class Scorer:
         self, plan, float question, allowed, float floor, pinned, Py_ssize_t wanted, Py_ssize_t start,
         Py_ssize_t stop,
     ):
-        strict = _empty(self.bits_needed, _uint64)
-        cdef unsigned long long* marked = _bits(strict)
-        cdef const unsigned long long* eligible = _bits(allowed) if allowed is not None else NULL
         cdef Scratch scratch = self._scratch()
+        cdef unsigned long long* marked
+        cdef const unsigned long long* eligible = _bits(allowed) if allowed is not None else NULL
         cdef Query query
         cdef Walk walk
         cdef Top top
         cdef Py_ssize_t n
+        if _Py_REFCNT(<PyObject*>scratch.strict) > 1:
+            scratch.strict = _empty(self.bits_needed, _uint64)
+            scratch.marked = _bits(scratch.strict)
+        strict, marked = scratch.strict, scratch.marked
         memset(marked, 0, self.bits_needed * sizeof(unsigned long long))
         memset(&query, 0, sizeof(Query))
         memset(&walk, 0, sizeof(Walk))
@@ -980,19 +990,17 @@ cdef void _sum_block(Query* query, Scratch scratch, Py_ssize_t block) noexcept n
 
 cdef void _sum(Query* query, Scratch scratch, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     # of each list the postings whose turn it is
-    cdef Py_ssize_t n = first, i, end
-    while n < last:
+    cdef Py_ssize_t n, i, end
+    for n in range(first, last):
+        query.postings += query.lists[n].end - query.lists[n].begin
         end = n + query.lists[n].group
         if end == n + 1:
             _add_list(&query.lists[n], scratch.sums)
-        else:
-            for i in range(n, end):
-                _raise(&query.lists[i], scratch.best)
-            for i in range(n, end):
-                _take(&query.lists[i], scratch.sums, scratch.best)
+            continue
         for i in range(n, end):
-            query.postings += query.lists[i].end - query.lists[i].begin
-        n = end
+            _raise(&query.lists[i], scratch.best)
+        for i in range(n, end):
+            _take(&query.lists[i], scratch.sums, scratch.best)
 
 
 cdef void _add_list(const Postings* one, float* sums) noexcept nogil:

@@ -134,6 +134,20 @@ def test_both_kernels_find_articles_alike_as_a_count_by_hand_does(seed: int) -> 
 
 
 @compiled
+def test_what_was_found_stays_as_it_is_when_more_is_asked() -> None:
+    made = Made(seed=7)
+    scorer = made.scorer(kernel.compiled)
+    held = [scorer.best(made.plan(), **made.asked()) for _ in range(20)]
+    before = [best.strict.tobytes() for best in held]
+    part = scorer.best(made.plan(), **made.asked()).strict[:2]
+    begins = part.tobytes()
+    for _ in range(20):
+        scorer.best(made.plan(), **made.asked())
+    assert [best.strict.tobytes() for best in held] == before
+    assert part.tobytes() == begins
+
+
+@compiled
 def test_threads_that_ask_one_snapshot_do_not_disturb_each_other() -> None:
     made = Made(seed=7)
     scorer = made.scorer(kernel.compiled)
