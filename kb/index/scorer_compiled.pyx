@@ -25,18 +25,18 @@ cdef float LEAST = 1e-45
 
 cdef extern from *:
     """
-    #if defined(__SSE__)
-    #include <xmmintrin.h>
+    #if defined(__SSE2__)
+    #include <emmintrin.h>
     #endif
 
     /* Loops that compilers do not make of several floats at a time: SSE's maximum treats NaN in another way than C
-       does, though there is none here, and they do not look ahead for what ends a loop. */
+       does, though there is none here. */
 
     /* The highest of floats that are not negative. */
     static float highest_of(const float *values, Py_ssize_t count) {
         float best = 0;
         Py_ssize_t i = 0;
-    #if defined(__SSE__)
+    #if defined(__SSE2__)
         float lane[4];
         __m128 most = _mm_setzero_ps(), more = _mm_setzero_ps();
         for (; i + 8 <= count; i += 8) {
@@ -54,7 +54,7 @@ cdef extern from *:
     static void highest_of_lanes(const float *values, Py_ssize_t count, float *best, Py_ssize_t lanes) {
         Py_ssize_t i = 0;
         float *own;
-    #if defined(__SSE__)
+    #if defined(__SSE2__)
         for (; i + 4 <= count; i += 4) {
             own = best + (i & (lanes - 1));
             _mm_storeu_ps(own, _mm_max_ps(_mm_loadu_ps(own), _mm_loadu_ps(values + i)));
@@ -66,18 +66,25 @@ cdef extern from *:
         }
     }
 
-    /* From `i` on, the first that reaches the bar with so much more; `count` if none does. */
-    static Py_ssize_t reaching(const float *values, Py_ssize_t i, Py_ssize_t count, float more, float bar) {
-    #if defined(__SSE__)
+    /* Which of so many values, of the first 64 at most, reach the bar with so much more, a bit each. Whatever
+       they are, all 64 are read: a branch that cannot be foreseen takes as long as they do. */
+    static unsigned long long reaching(const float *values, Py_ssize_t count, float more, float bar) {
+        unsigned long long found = 0;
+        int i = 0;
+    #if defined(__SSE2__)
         __m128 add = _mm_set1_ps(more), least = _mm_set1_ps(bar);
-        for (; i + 8 <= count; i += 8) {
-            int one = _mm_movemask_ps(_mm_cmpge_ps(_mm_add_ps(_mm_loadu_ps(values + i), add), least));
-            int other = _mm_movemask_ps(_mm_cmpge_ps(_mm_add_ps(_mm_loadu_ps(values + i + 4), add), least));
-            if (one | other) return i + __builtin_ctz(one | other << 4);
+        for (; i < 64; i += 16) {
+            __m128i lane[4];
+            for (int k = 0; k < 4; k++) {
+                __m128 sum = _mm_add_ps(_mm_loadu_ps(values + i + 4 * k), add);
+                lane[k] = _mm_castps_si128(_mm_cmpge_ps(sum, least));
+            }
+            lane[0] = _mm_packs_epi16(_mm_packs_epi32(lane[0], lane[1]), _mm_packs_epi32(lane[2], lane[3]));
+            found |= (unsigned long long)_mm_movemask_epi8(lane[0]) << i;
         }
     #endif
-        while (i < count && !(values[i] + more >= bar)) i++;
-        return i;
+        for (; i < 64; i++) found |= (unsigned long long)(values[i] + more >= bar) << i;
+        return count < 64 ? found & ((1ULL << count) - 1) : found;
     }
 
     static Py_ssize_t how_many(const float *values, Py_ssize_t count, float least) {
@@ -108,9 +115,7 @@ cdef extern from *:
     """
     float highest_of(const float* values, Py_ssize_t count) noexcept nogil
     void highest_of_lanes(const float* values, Py_ssize_t count, float* best, Py_ssize_t lanes) noexcept nogil
-    Py_ssize_t reaching(
-        const float* values, Py_ssize_t i, Py_ssize_t count, float more, float bar
-    ) noexcept nogil
+    unsigned long long reaching(const float* values, Py_ssize_t count, float more, float bar) noexcept nogil
     Py_ssize_t how_many(const float* values, Py_ssize_t count, float least) noexcept nogil
     Py_ssize_t in_both(
         const unsigned long long* one, const unsigned long long* other, Py_ssize_t count
@@ -212,14 +217,14 @@ cdef class Scratch:
     cdef unsigned long long* marked
 
     def __cinit__(self, Py_ssize_t rows, Py_ssize_t articles):
-        self.sums = <float*>PyMem_Calloc(rows + 1, sizeof(float))
+        self.sums = <float*>PyMem_Calloc(rows + BLOCK, sizeof(float))
         self.best = <float*>PyMem_Calloc(rows + 1, sizeof(float))
         self.line = <float*>PyMem_Calloc(articles + 1, sizeof(float))
         self.asked = <int*>PyMem_Calloc(articles + 1, sizeof(int))
         self.near = <int*>PyMem_Calloc(articles + 1, sizeof(int))
         self.noted = <unsigned long long*>PyMem_Calloc(articles // 64 + 1, sizeof(unsigned long long))
         self.seen = <unsigned long long*>PyMem_Calloc(articles // 64 + 1, sizeof(unsigned long long))
-        self.block = <float*>PyMem_Malloc((rows // FEW + 1) * sizeof(float))
+        self.block = <float*>PyMem_Calloc(rows // FEW + BLOCK, sizeof(float))
         self.row = <int*>PyMem_Malloc((rows // FEW + 1) * sizeof(int))
         self.lazy = <int*>PyMem_Malloc((rows // BLOCK + 1) * sizeof(int))
         self.added = <unsigned char*>PyMem_Calloc(rows // BLOCK + 1, 1)
@@ -278,7 +283,6 @@ cdef class Scorer:
         Py_ssize_t stop,
     ):
         cdef Scratch scratch = self._scratch()
-        cdef unsigned long long* marked
         cdef const unsigned long long* eligible = _bits(allowed) if allowed is not None else NULL
         cdef Query query
         cdef Walk walk
@@ -287,7 +291,8 @@ cdef class Scorer:
         if _Py_REFCNT(<PyObject*>scratch.strict) > 1:
             scratch.strict = _empty(self.bits_needed, _uint64)
             scratch.marked = _bits(scratch.strict)
-        strict, marked = scratch.strict, scratch.marked
+        cdef object strict = scratch.strict
+        cdef unsigned long long* marked = scratch.marked
         memset(marked, 0, self.bits_needed * sizeof(unsigned long long))
         memset(&query, 0, sizeof(Query))
         memset(&walk, 0, sizeof(Walk))
@@ -680,7 +685,8 @@ cdef class Scorer:
         # offers every article that may reach the bar, each perhaps several times
         cdef const unsigned long long* eligible = walk.eligible if walk.eligible != NULL else walk.marked
         cdef float more = walk.extra + walk.rest
-        cdef Py_ssize_t n, i, following
+        cdef unsigned long long word
+        cdef Py_ssize_t n, first
         if walk.among != NULL:
             self._every(query, walk.among, walk.among, scratch, walk, top)
             return
@@ -693,12 +699,12 @@ cdef class Scorer:
             self._offer(query, scratch, walk, scratch.asked[n], top)
         if walk.noted == NULL:
             self._raise_bar(query, scratch, walk, top)
-        n = reaching(scratch.block, 0, query.known, more, top.bar)
-        while n < query.known:
-            following = reaching(scratch.block, n + 1, query.known, more, top.bar)
-            self._expect(query, following)
-            self._block(query, scratch, walk, n, top)
-            n = following
+        for first in range(0, query.known, 64):
+            word = reaching(scratch.block + first, query.known - first, more, top.bar)
+            self._add_blocks(query, scratch, first, word)
+            while word:
+                self._block(query, scratch, walk, first + __builtin_ctzll(word), top)
+                word &= word - 1
 
     cdef void _every(
         self, Query* query, const unsigned long long* one, const unsigned long long* other, Scratch scratch,
@@ -714,23 +720,32 @@ cdef class Scorer:
 
     cdef void _raise_bar(self, Query* query, Scratch scratch, const Walk* walk, Top* top) noexcept nogil:
         # as many of the highest blocks as there are places come first: few others reach the bar then
-        cdef Py_ssize_t n, following
+        cdef unsigned long long word
+        cdef Py_ssize_t first
         cdef float height
         if not query.lazy:
             self._know_sums(query, scratch)
         height = _height(scratch.block, query.known, top.room)
-        n = reaching(scratch.block, 0, query.known, 0, height)
-        while n < query.known:
-            following = reaching(scratch.block, n + 1, query.known, 0, height)
-            self._expect(query, following)
-            self._offer_best(query, scratch, walk, n, top)
-            n = following
+        for first in range(0, query.known, 64):
+            word = reaching(scratch.block + first, query.known - first, 0, height)
+            self._add_blocks(query, scratch, first, word)
+            while word:
+                self._offer_best(query, scratch, walk, first + __builtin_ctzll(word), top)
+                word &= word - 1
 
-    cdef void _expect(self, const Query* query, Py_ssize_t block) noexcept nogil:
+    cdef void _add_blocks(
+        self, Query* query, Scratch scratch, Py_ssize_t first, unsigned long long word
+    ) noexcept nogil:
+        # of these, a bit each; all are, and what is looked up far apart is asked for, before the first is read
+        cdef unsigned long long left = word
         cdef Py_ssize_t n
-        if query.lazy:
+        while query.lazy and left:
             for n in range(query.short, query.used):
-                _soon(&query.lists[n], block)
+                _soon(&query.lists[n], first + __builtin_ctzll(left))
+            left &= left - 1
+        while query.lazy and word:
+            self._add_block(query, scratch, first + __builtin_ctzll(word))
+            word &= word - 1
 
     cdef void _know_sums(self, Query* query, Scratch scratch) noexcept nogil:
         cdef Py_ssize_t n, i
@@ -750,12 +765,13 @@ cdef class Scorer:
     ) noexcept nogil:
         # the article with the best row of a block, or that of a posting
         cdef Py_ssize_t row
-        if query.lazy:
-            self._add_block(query, scratch, block)
         if query.few:
             row = scratch.row[block]
         else:
-            row = reaching(scratch.sums, block * BLOCK, self.sections, 0, self._highest(scratch, block))
+            row = block * BLOCK
+            row += __builtin_ctzll(
+                reaching(scratch.sums + row, self.sections - row, 0, self._highest(scratch, block))
+            )
         self._offer(query, scratch, walk, self.owner[row], top)
 
     cdef float _highest(self, Scratch scratch, Py_ssize_t block) noexcept nogil:
@@ -764,19 +780,21 @@ cdef class Scorer:
     cdef void _block(
         self, Query* query, Scratch scratch, const Walk* walk, Py_ssize_t block, Top* top
     ) noexcept nogil:
-        cdef Py_ssize_t row, end = min((block + 1) * BLOCK, self.sections)
+        cdef Py_ssize_t row, first = block * BLOCK
+        cdef unsigned long long word
         cdef float more = walk.extra + walk.rest
         if scratch.block[block] + more < top.bar:
             return
         if query.few:
             self._offer_best(query, scratch, walk, block, top)
             return
-        if query.lazy:
-            self._add_block(query, scratch, block)
-        row = reaching(scratch.sums, block * BLOCK, end, more, top.bar)
-        while row < end:
-            self._offer(query, scratch, walk, self.owner[row], top)
-            row = reaching(scratch.sums, row + 1, end, more, top.bar)
+        word = reaching(scratch.sums + first, self.sections - first, more, top.bar)
+        while word:
+            row = first + __builtin_ctzll(word)
+            # the bar may be higher by now
+            if scratch.sums[row] + more >= top.bar:
+                self._offer(query, scratch, walk, self.owner[row], top)
+            word &= word - 1
 
     cdef void _offer(
         self, Query* query, Scratch scratch, const Walk* walk, int article, Top* top
