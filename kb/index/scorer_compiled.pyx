@@ -1148,9 +1148,14 @@ cdef Py_ssize_t _lower(const int* row, Py_ssize_t low, Py_ssize_t high, Py_ssize
     return low
 
 
-def size(const unsigned long long[::1] bits):
-    return in_both(&bits[0], &bits[0], bits.shape[0])
+def size(bits):
+    cdef Py_ssize_t words = len(bits)
+    cdef const unsigned long long* one = _bits(bits)
+    return in_both(one, one, words)
 
 
-def tally(const unsigned long long[:, ::1] sets, const unsigned long long[::1] bits):
-    return [in_both(&sets[n, 0], &bits[0], bits.shape[0]) for n in range(sets.shape[0])]
+def tally(sets, bits):
+    cdef Py_ssize_t words = len(bits), n
+    cdef const unsigned long long* some = _bits(bits)
+    cdef const unsigned long long* every = _bits(sets)
+    return [in_both(every + n * words, some, words) for n in range(len(sets))]
