@@ -34,7 +34,7 @@ from typing import NamedTuple
 
 import numpy as np
 from peers import Answer, Missing, Peer, Question, embedded, own
-from peers.node import node
+from peers.node import PACKAGES, node
 from peers.postgres import postgres
 
 from kb.index.generation import has_index, open_live
@@ -44,8 +44,6 @@ from kb.plan import plan
 from kb.related import _signature
 
 COMPILED, NUMPY = "kb, compiled", "kb, numpy"
-NODE_SECTIONS = {"minisearch": 200_000, "orama": 50_000, "lunr": 50_000}
-"""To how many each was tried with the memory that Node gets."""
 BEGINNING = 8
 """Characters of a sentence that somebody is typing."""
 WARM = 5
@@ -134,9 +132,8 @@ def peers(var: Path, snapshot: Snapshot, keep: Path, only: list[str], stack: Exi
     }
     if snapshot.folder == var:
         makers = {name: make for name, make in makers.items() if not name.startswith("whoosh")}
-    for name, most in NODE_SECTIONS.items():
-        if snapshot.meta.sections <= most:
-            makers[name] = partial(node, name, corpus, keep / "node", folder / "node")
+    for name in PACKAGES:
+        makers[name] = partial(node, name, corpus, keep / "node", folder / "node")
     made: list[Peer] = []
     for name, make in makers.items():
         if only and name not in only:

@@ -13,8 +13,8 @@ from peers import QUICK, Answer, Corpus, Missing, Peer, Question, kept, words
 
 PACKAGES = {"minisearch": "minisearch@7.2.0", "orama": "@orama/orama@3.1.18", "lunr": "lunr@2.3.9"}
 PROGRAM = Path(__file__).with_name("node.mjs")
-MEMORY = 6_000
-"""Megabytes that a process may take."""
+MEMORY = 12_000
+"""Megabytes that a process may take; lunr takes 9,000 for 200,000 sections."""
 
 
 @contextmanager
