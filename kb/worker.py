@@ -206,7 +206,9 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         self.lending.begin()
         try:
             return self.handle(conn)
-        except Exception:  # what could not even be refused ends its connection, not the worker
+        except Exception:
+            # what could not even be refused ends its connection, not the worker; gunicorn says nothing of it
+            structlog.get_logger("kb").exception("a connection failed")
             return False
         finally:
             self.lending.end(self.wake)
