@@ -15,7 +15,6 @@ import statistics
 import time
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from kb import plan as planning
@@ -31,16 +30,15 @@ STEPS = (
     "best",
     "_filter",
     "_facets",
-    "_hit",
-    " excerpt",
-    " title_marks",
+    "sought",
+    "records",
     "search",
 )
 
 
-def timed(module: ModuleType, name: str, spent: Counter[str]) -> None:
+def timed(owner: object, name: str, spent: Counter[str], inner: Any = None) -> None:
     """From now on, what a function takes is added to `spent`."""
-    inner = getattr(module, name)
+    inner = inner or getattr(owner, name)
 
     def outer(*args: object, **named: object) -> object:
         started = time.thread_time_ns()
@@ -48,20 +46,14 @@ def timed(module: ModuleType, name: str, spent: Counter[str]) -> None:
         spent[name] += time.thread_time_ns() - started
         return result
 
-    setattr(module, name, outer)
+    setattr(owner, name, outer)
 
 
 class Timed:
-    """The scorer of a snapshot; what it takes is added to `spent`."""
+    """The scorer of a snapshot, or what a search looks for; what a method takes is added to `spent`."""
 
-    def __init__(self, inner: Any, spent: Counter[str]) -> None:
-        self._inner, self._spent = inner, spent
-
-    def best(self, *asked: Any) -> Any:
-        started = time.thread_time_ns()
-        best = self._inner.best(*asked)
-        self._spent["best"] += time.thread_time_ns() - started
-        return best
+    def __init__(self, inner: Any, method: str, spent: Counter[str]) -> None:
+        timed(self, method, spent, getattr(inner, method))
 
 
 def first_words(text: str, count: int) -> str:
@@ -83,9 +75,11 @@ def main() -> None:
     asked = [first_words(text, args.words) for text in asked] if args.words else asked
     timed(planning, "analyze_folded", spent)
     for step in STEPS:
-        if step not in (" analyze_folded", "best"):
-            timed(searching, step.strip(), spent)
-    Snapshot.scorer = Timed(snapshot.scorer, spent)
+        if step not in (" analyze_folded", "best", "records"):
+            timed(searching, step, spent)
+    sought = searching.sought
+    searching.sought = lambda *asked: Timed(sought(*asked), "records", spent)
+    Snapshot.scorer = Timed(snapshot.scorer, "best", spent)
     searching.search(snapshot, Query(text=asked[0]))
     print(f"{snapshot.meta.sections} sections, kernel {kernel.name()}: µs, median and 95th percentile")
     for title, times in (("first time", 0), ("remembered", 1)):

@@ -14,15 +14,16 @@ When there is none, `kb.spelling` is asked what may have been meant, and the ans
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from operator import itemgetter
 
 import numpy as np
 from msgspec import Struct
 
 from kb.index import kernel
-from kb.index.kernel_numpy import Sought
-from kb.index.scorer import Best, Scored
+from kb.index.scorer import Best
 from kb.index.sets import Bits, Bools, unpacked
 from kb.index.snapshot import Card, Floats, Heading, Snapshot
 from kb.model import Correction, Snippet, Span
@@ -52,10 +53,12 @@ class Query(Struct, frozen=True, kw_only=True):
     product: str = ""
 
 
-class Hit(Struct, frozen=True, kw_only=True, array_like=True):
+class Hit(Struct, frozen=True, kw_only=True):
     """An article, pointing at its best section: by numbers, which `snapshot` gives their names."""
 
     snapshot: Snapshot
+    record: bytes
+    """What the rest was read from, as the kernel wrote it (`Sought.records`)."""
     article: int
     shown: tuple[int, ...]
     """Up to three sections that answer, the best first."""
@@ -77,16 +80,25 @@ class Hit(Struct, frozen=True, kw_only=True, array_like=True):
         return tuple(map(self.snapshot.heading, self.shown))
 
 
-class Results(Struct, frozen=True, kw_only=True, array_like=True):
+class Results(Struct, frozen=True, kw_only=True, gc=False):
+    """Small, and nothing that the collector has to look at: thousands of them are remembered."""
+
+    snapshot: Snapshot
     query: str
     total: int
     """Articles that match strictly."""
-    hits: tuple[Hit, ...]
+    records: tuple[bytes, ...]
+    """The hits, as the kernel wrote them."""
     facets: dict[str, tuple[tuple[str, int], ...]]
     """Value and count of strict matches, by facet; each facet ignores its own filter."""
     corrected: Correction | None = None
-    first: tuple[int, ...] = ()
+    first: Sequence[int] = ()
     """Numbers of the first fifty articles, whatever the page: what is recorded of a search."""
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """Read anew each time."""
+        return tuple([read_hit(self.snapshot, record) for record in self.records])
 
 
 class Ranking(Struct, frozen=True):
@@ -125,12 +137,13 @@ def search(
                 break
     marked, sure = sought(snapshot, used), CORRECTED_SHARE if corrected else 1.0
     return Results(
+        snapshot=snapshot,
         query=query.text,
         total=matches if allowed is None else kernel.chosen.size(best.strict & allowed),
-        hits=tuple([_hit(snapshot, scored, marked, sure) for scored in best.page]),
+        records=marked.records(best.page, snapshot.card, snapshot.passage, sure),
         facets=_facets(snapshot, query, best.strict),
         corrected=corrected,
-        first=tuple(best.first[:MAX_LIMIT]),
+        first=array("i", best.first[:MAX_LIMIT]),
     )
 
 
@@ -167,23 +180,25 @@ def _facets(snapshot: Snapshot, query: Query, strict: Bits) -> dict[str, tuple[t
     return {"category": tuple(ranked[: len(counts) - counts.count(0)])}
 
 
-def _hit(snapshot: Snapshot, scored: Scored, marked: Sought, sure: float) -> Hit:
-    article, score, strict, shown = scored
-    card = snapshot.card(article)
+def read_hit(snapshot: Snapshot, record: bytes) -> Hit:
+    """A hit from what the kernel wrote of it."""
+    numbers = iter(memoryview(record).cast("i"))
+    article, score, strict, sections = islice(numbers, 4)
+    shown, (left, right) = tuple(islice(numbers, sections)), islice(numbers, 2)
+    # one line for the reader: the breaks between blocks become spaces of the same length
+    text = snapshot.passage(shown[0]).text[left:right].replace("\n", " ")
     return Hit(
         snapshot=snapshot,
+        record=record,
         article=article,
         shown=shown,
-        snippet=marked.snippet(shown[0], snapshot.passage(shown[0]).text),
-        title_marks=marked.title_marks(card.title, card.title_terms, card.title_spans),
-        score=_four_places(score * sure),
-        strict=strict,
+        snippet=Snippet(text=text, marks=_spans(numbers)),
+        title_marks=_spans(numbers),
+        score=score / 10_000,
+        strict=bool(strict),
     )
 
 
-def _four_places(score: float) -> float:
-    """As `round(score, 4)`, which goes by decimal digits and takes ten times as long.
-
-    The product is exact, since scores are sums of 32-bit floats: 24 bits, times 14.
-    """
-    return round(score * 10_000) / 10_000
+def _spans(numbers: Iterator[int]) -> tuple[Span, ...]:
+    """The next ones: how many, then where each begins and ends."""
+    return tuple([Span(next(numbers), next(numbers)) for _ in range(next(numbers))])

@@ -10,12 +10,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kb.errors import BadParameter
+from kb.index import kernel
 from kb.index.generation import live_folder
 from kb.index.layout import locale_folder
 from kb.index.scorer import MAX_SECTIONS
 from kb.index.snapshot import Snapshot
 from kb.model import Audience, Correction
-from kb.search import CORRECTED_SHARE, Query, Results, _four_places, search
+from kb.plan import plan
+from kb.search import CORRECTED_SHARE, Query, Results, read_hit, search
+from kb.snippets import sought
 from kb.spelling import candidates
 from kb.suggest import suggest
 from kb.text.normalize import clean_query
@@ -488,8 +491,14 @@ def test_a_snapshot_that_was_replaced_can_be_forgotten(miniature: Indexed) -> No
     assert gone() is None
 
 
-@given(st.floats(0, 1e6, width=32) | st.integers(0, 10**6).map(lambda number: number / 64))
-@example(0.03125)
-def test_scores_have_four_places_rounded_as_python_rounds(score: float) -> None:
-    for each in (score, CORRECTED_SHARE * score):
-        assert _four_places(each) == round(each, 4)
+@pytest.mark.parametrize("name", ["auto", "numpy"])
+@given(score=st.floats(0, 1e5, width=32) | st.integers(0, 10**6).map(lambda number: number / 64))
+@example(score=0.03125)
+def test_scores_have_four_places_rounded_as_python_rounds(bundled: Indexed, name: str, score: float) -> None:
+    snapshot = bundled.snapshot("ja")
+    kernel.choose(name)
+    looked_for = sought(snapshot, plan(snapshot, "返金"))
+    for sure in (1.0, CORRECTED_SHARE):
+        (record,) = looked_for.records([(0, score, True, (0,))], snapshot.card, snapshot.passage, sure)
+        assert read_hit(snapshot, record).score == round(sure * score, 4)
+    kernel.choose("auto")

@@ -10,7 +10,7 @@ from kb.index import kernel
 from kb.index.snapshot import Snapshot
 from kb.model import Snippet
 from kb.plan import plan
-from kb.search import Hit, Query, search
+from kb.search import Hit, Query, read_hit, search
 from kb.snippets import WIDTH, sought
 
 FAMILY = "👨\u200d👩\u200d👧"
@@ -269,7 +269,9 @@ def test_whatever_sections_hold_marks_are_inside_apart_and_cut_no_character(make
         used = sought(snapshot, plan(snapshot, query))
         for section in range(snapshot.meta.sections):
             text = snapshot.passage(section).text
-            found = used.snippet(section, text)
+            scored = [(int(snapshot.owner[section]), 1.0, True, (section,))]
+            (record,) = used.records(scored, snapshot.card, snapshot.passage, 1.0)
+            found = read_hit(snapshot, record).snippet
             if not found.text:
                 continue
             assert found.text in text.replace("\n", " ")

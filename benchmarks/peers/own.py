@@ -12,7 +12,7 @@ from kb.index import kernel
 from kb.index.snapshot import Snapshot
 from kb.plan import WEIGHTS, Plan, plan
 from kb.related import related
-from kb.search import Query, _facets, _filter, _hit
+from kb.search import Query, _facets, _filter
 from kb.snippets import sought
 from peers import Ask, Corpus, Peer, Question, here, word
 
@@ -66,8 +66,7 @@ def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
             _facets(snapshot, query, best.strict)
             total = kernel.chosen.size(best.strict)
             if question.excerpts:
-                marked = sought(snapshot, used)
-                return len([_hit(snapshot, scored, marked, 1.0) for scored in best.page])
+                return len(sought(snapshot, used).records(best.page, snapshot.card, snapshot.passage, 1.0))
             return total if question.counted else len(best.page)
 
         return ask

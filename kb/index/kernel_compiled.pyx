@@ -5,14 +5,15 @@ Here are those over texts; `scorer_compiled` adds up posting lists, `postings_co
 trusted, as everything in a snapshot that matches its checksums.
 """
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DATA, PyUnicode_KIND, PyUnicode_READ
+from libc.math cimport rint
 from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memset
 
 from kb.index.postings_compiled import article_sets, blocks, counts, gram_impacts, merge, word_impacts
 from kb.index.scorer_compiled import Scorer, size, tally
-from kb.model import Snippet, Span
 from kb.text.graphemes import tears
 
 cdef int WIDE = 0x2E80
@@ -109,6 +110,13 @@ cdef struct Text:
     Py_ssize_t size
 
 
+cdef struct Numbers:
+    # a record as it grows
+    int* at
+    Py_ssize_t used
+    Py_ssize_t room
+
+
 cdef struct Term:
     # one that is sought, wherever it stands or as part of a phrase
     int term
@@ -145,7 +153,31 @@ cdef class Sought:
     def __dealloc__(self):
         PyMem_Free(self.term)
 
-    def snippet(self, Py_ssize_t section, str text):
+    def records(self, list page, card_of, passage_of, double sure):
+        cdef Numbers numbers
+        cdef double score
+        cdef tuple shown
+        memset(&numbers, 0, sizeof(Numbers))
+        made = []
+        try:
+            for article, score, strict, shown in page:
+                numbers.used = 0
+                _number(&numbers, article)
+                # to the nearest, of two as near to the even one: as Python rounds
+                _number(&numbers, <int>rint(score * sure * 10000))
+                _number(&numbers, strict)
+                _number(&numbers, len(shown))
+                for section in shown:
+                    _number(&numbers, section)
+                self._excerpt(&numbers, shown[0], passage_of(shown[0]).text)
+                card = card_of(article)
+                self._title(&numbers, card.title, card.title_terms, card.title_spans)
+                made.append(PyBytes_FromStringAndSize(<char*>numbers.at, numbers.used * sizeof(int)))
+            return tuple(made)
+        finally:
+            PyMem_Free(numbers.at)
+
+    cdef int _excerpt(self, Numbers* numbers, Py_ssize_t section, str text) except -1:
         cdef Forward forward = self.forward
         cdef Py_ssize_t first = forward.ptr[section], count = forward.ptr[section + 1] - first, n
         cdef Py_ssize_t[2] cut
@@ -165,14 +197,14 @@ cdef class Sought:
                 for n in range(found.used):
                     found.at[n].value = self._sought(found.at[n].term).value
             _excerpt(cut, text, &found, self.columns)
-            # one line for the reader: the breaks between blocks become spaces of the same length
-            shown = text[cut[0] : cut[1]].replace("\n", " ")
-            return Snippet(text=shown, marks=_spans(_marks(text, &found, cut[0], cut[1])))
+            _number(numbers, cut[0])
+            _number(numbers, cut[1])
+            return _marks(numbers, text, &found, cut[0], cut[1])
         finally:
             PyMem_Free(tokens)
             PyMem_Free(found.at)
 
-    def title_marks(self, str title, tuple terms, tuple spans):
+    cdef int _title(self, Numbers* numbers, str title, tuple terms, tuple spans) except -1:
         cdef Py_ssize_t count = len(terms), n
         cdef int term, start, end
         cdef Found found
@@ -192,7 +224,7 @@ cdef class Sought:
                         tokens[n] = Match(start, end, term, 0)
             if self.phrases:
                 _phrases(&found, tokens, count, self.phrases, title)
-            return _spans(_marks(title, &found, 0, len(title))) if found.used else ()
+            return _marks(numbers, title, &found, 0, len(title))
         finally:
             PyMem_Free(tokens)
             PyMem_Free(found.at)
@@ -213,8 +245,16 @@ cdef class Sought:
         return NULL
 
 
-cdef tuple _spans(list marks):
-    return tuple([Span(start, end) for start, end in marks])
+cdef inline int _number(Numbers* numbers, int number) except -1:
+    cdef int* at
+    if numbers.used == numbers.room:
+        at = <int*>PyMem_Realloc(numbers.at, (2 * numbers.room + 64) * sizeof(int))
+        if at == NULL:
+            raise MemoryError
+        numbers.at, numbers.room = at, 2 * numbers.room + 64
+    numbers.at[numbers.used] = number
+    numbers.used += 1
+    return 0
 
 
 def window(str text, list found, dict values, Py_ssize_t columns):
@@ -241,10 +281,15 @@ def excerpt(str text, list found, dict values, Py_ssize_t columns):
 
 def marks(str text, list found, Py_ssize_t left, Py_ssize_t right):
     cdef Found given
+    cdef Numbers numbers
+    cdef Py_ssize_t n
+    memset(&numbers, 0, sizeof(Numbers))
     _given(&given, found, {})
     try:
-        return _marks(text, &given, left, right)
+        _marks(&numbers, text, &given, left, right)
+        return [(numbers.at[n], numbers.at[n + 1]) for n in range(1, numbers.used, 2)]
     finally:
+        PyMem_Free(numbers.at)
         PyMem_Free(given.at)
 
 
@@ -550,13 +595,13 @@ cdef Py_ssize_t _whole(str given, Text text, Py_ssize_t end) except -1:
     return end
 
 
-cdef list _marks(str given, const Found* found, Py_ssize_t left, Py_ssize_t right):
+cdef int _marks(Numbers* numbers, str given, const Found* found, Py_ssize_t left, Py_ssize_t right) except -1:
+    # how many, then where each begins and ends
     cdef Text text = _text(given)
     cdef Found inside
-    cdef Py_ssize_t n
-    cdef int begins = -1, reached = -1
-    cdef list merged = []
+    cdef Py_ssize_t n, count = numbers.used
     memset(&inside, 0, sizeof(Found))
+    _number(numbers, 0)
     try:
         for n in range(found.used):
             if left <= found.at[n].start and found.at[n].end <= right:
@@ -566,14 +611,12 @@ cdef list _marks(str given, const Found* found, Py_ssize_t left, Py_ssize_t righ
         if inside.used > 1:
             qsort(inside.at, inside.used, sizeof(Match), _order)
         for n in range(inside.used):
-            if begins >= 0 and inside.at[n].start <= reached:
-                reached = max(reached, inside.at[n].end)
+            if numbers.at[count] and inside.at[n].start <= numbers.at[numbers.used - 1]:
+                numbers.at[numbers.used - 1] = max(numbers.at[numbers.used - 1], inside.at[n].end)
             elif inside.at[n].end > inside.at[n].start:
-                if begins >= 0:
-                    merged.append((begins, reached))
-                begins, reached = inside.at[n].start, inside.at[n].end
-        if begins >= 0:
-            merged.append((begins, reached))
-        return merged
+                _number(numbers, inside.at[n].start)
+                _number(numbers, inside.at[n].end)
+                numbers.at[count] += 1
+        return 0
     finally:
         PyMem_Free(inside.at)

@@ -5,8 +5,9 @@ Here are those over texts; `scorer` adds up posting lists, `postings` makes them
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import starmap
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,10 @@ from kb.index.postings import counts as counts
 from kb.index.postings import gram_impacts as gram_impacts
 from kb.index.postings import merge as merge
 from kb.index.postings import word_impacts as word_impacts
-from kb.index.scorer import Ints, Offsets
+from kb.index.scorer import Ints, Offsets, Scored
 from kb.index.scorer import Scorer as Scorer
 from kb.index.sets import size as size
 from kb.index.sets import tally as tally
-from kb.model import Snippet, Span
 from kb.text.graphemes import tears, whole
 
 Match = tuple[int, int, int]
@@ -95,28 +95,49 @@ class Sought:
         self._values, self._columns = values, columns
         self._wanted = np.array(sorted(single), np.int32)
 
-    def snippet(self, section: int, text: str) -> Snippet:
+    def records(
+        self, page: list[Scored], card_of: Callable[[int], Any], passage_of: Callable[[int], Any], sure: float
+    ) -> tuple[bytes, ...]:
+        """What is found of each article of a page, as 32-bit numbers:
+
+            article · its score times 10,000 · whether it is strict · how many sections, and which
+            where the excerpt begins and ends in the text of the first · its marks · marks of the title
+
+        Marks are how many, then where each begins and ends. `card_of` and `passage_of` are the snapshot's;
+        scores are multiplied by `sure`.
+        """
+        return tuple([self._record(*scored, card_of, passage_of, sure) for scored in page])
+
+    def _record(
+        self, article: int, score: float, strict: bool, shown: tuple[int, ...],
+        card_of: Callable[[int], Any], passage_of: Callable[[int], Any], sure: float,
+    ) -> bytes:  # fmt: skip
+        card = card_of(article)
+        excerpted = self._excerpt(shown[0], passage_of(shown[0]).text)
+        titled = self._title(card.title, card.title_terms, card.title_spans)
+        places = round(score * sure * 10_000)
+        return array("i", (article, places, strict, len(shown), *shown, *excerpted, *titled)).tobytes()
+
+    def _excerpt(self, section: int, text: str) -> tuple[int, ...]:
         """The part of the section's text in which most of the worth stands, and what to mark in it."""
         forward = self._forward
         first, last = forward.ptr[section : section + 2].tolist()
         found = matches(*forward.tokens, first, last, self._wanted)
-        if self._phrases:
-            found = sorted({*found, *phrases(*forward.tokens, first, last, self._phrases, text)})
+        if self._phrases and (more := phrases(*forward.tokens, first, last, self._phrases, text)):
+            found = sorted({*found, *more})
         left, right = excerpt(text, found, self._values, self._columns)
-        # one line for the reader: the breaks between blocks become spaces of the same length
-        shown = text[left:right].replace("\n", " ")
-        return Snippet(text=shown, marks=_spans(marks(text, found, left, right)))
+        return left, right, *_counted(marks(text, found, left, right))
 
-    def title_marks(
+    def _title(
         self, title: str, terms: tuple[int, ...], spans: tuple[tuple[int, int], ...]
-    ) -> tuple[Span, ...]:
+    ) -> tuple[int, ...]:
         """What to mark in a title, of which terms and places are given."""
         found = [(*span, term) for span, term in zip(spans, terms, strict=True) if term in self._single]
         if self._phrases:
             starts, ends = np.array(spans, np.int32).reshape(-1, 2).T
             here = np.array(terms, np.int32), starts, ends
             found += phrases(*here, 0, len(terms), self._phrases, title)
-        return _spans(marks(title, found, 0, len(title)))
+        return _counted(marks(title, found, 0, len(title)))
 
 
 def matches(terms: Ints, starts: Ints, ends: Ints, first: int, last: int, wanted: Ints) -> list[Match]:
@@ -129,8 +150,8 @@ def matches(terms: Ints, starts: Ints, ends: Ints, first: int, last: int, wanted
     return list(zip(starts[at].tolist(), ends[at].tolist(), terms[at].tolist(), strict=True))
 
 
-def _spans(marked: list[tuple[int, int]]) -> tuple[Span, ...]:
-    return tuple(starmap(Span, marked))
+def _counted(marked: list[tuple[int, int]]) -> tuple[int, ...]:
+    return len(marked), *chain.from_iterable(marked)
 
 
 def phrases(

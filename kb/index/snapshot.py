@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +18,7 @@ from kb.index.blob import Blob, Mapped, load
 from kb.index.kernel_numpy import Forward
 from kb.index.pieces import Pieces
 from kb.index.readings import Readings
+from kb.index.recent import Recent
 from kb.index.schema import idf
 from kb.index.scorer import Postings, Scorer
 from kb.index.sets import Bits, Filled, bits_needed, filled, packed, tally_filled
@@ -191,9 +192,9 @@ class Snapshot:
         """The article of each row; small, and every query needs it, so it is held in memory."""
         self.section_article = self.owner[: self.meta.sections]
         self._texts = texts = Texts(files, self.article_sections, self.section_article)
-        self.passage: Callable[[int], Passage] = lru_cache(PASSAGES)(
-            lambda section: _decode_passage(texts.passage(section))
-        )
+        self.passage: Callable[[int], Passage] = Recent(
+            PASSAGES, lambda section: _decode_passage(texts.passage(section))
+        ).__getitem__
         """A section as a hit shows it, by number."""
         self._synonyms_known: dict[int, tuple[tuple[Member, tuple[int, ...], float], ...]] = {}
         self._frequent = load(files, "frequent"), load(files, "frequent_articles")
@@ -290,7 +291,7 @@ def _cards(files: Mapped) -> Callable[[int], Card]:
         own = terms[ptr[number] : ptr[number + 1]].tolist()
         return replace(_decode_card(cards[number]), title_terms=tuple(own))
 
-    return lru_cache(CARDS)(card)
+    return Recent(CARDS, card).__getitem__
 
 
 _decode_card = msgspec.msgpack.Decoder(Card).decode

@@ -11,7 +11,7 @@ from kb.deflection.scrub import scrub
 from kb.desk.authors import Author, in_holdout
 from kb.desk.drafts import MAX_BODY, Draft, query_of
 from kb.model import Audience
-from kb.search import Hit, Query, Results
+from kb.search import Hit, Query
 from kb.web.parts import Parts
 from kb.web.reader import Shelf
 from kb.web.recording import now_ms
@@ -38,16 +38,16 @@ def suggested(parts: Parts, shelf: Shelf, draft: Draft, author: Author) -> tuple
     # a suggestion is for customers, whoever fills in the form
     public = Shelf(shelf.generation, Audience.PUBLIC, shelf.locale)
     text = impersonal_query(public, draft)
-    results = run_search(public, Query(text=text, limit=SHOWN))[0] if text else _NOTHING
+    results = run_search(public, Query(text=text, limit=SHOWN))[0] if text else None
     query = scrub(draft.subject or draft.body[:200], names=True, shapes=parts.settings.order_shapes)
     holdout = in_holdout(author.session, parts.settings.holdout)
-    hits = [] if holdout else list(results.hits)
+    hits = list(results.hits) if results and not holdout else []
     version = shelf.generation.commit or shelf.generation.name
     fact = SuggestionsShown(
         id=new_id(), at=now_ms(), session=author.session, reader=author.reader,
         entry=author.entry, locale=shelf.locale, suggestion_id=new_id(),
-        query=query, strict_hits=results.total,
-        listed=public.snapshot.named_at(version, results.first), shown=len(hits),
+        query=query, strict_hits=results.total if results else 0,
+        listed=public.snapshot.named_at(version, results.first if results else ()), shown=len(hits),
         generation=shelf.generation.name, holdout=holdout,
     )  # fmt: skip
     return hits, fact
@@ -64,4 +64,3 @@ def _impersonal(text: str) -> str:
 
 
 _PLACEHOLDER = re.compile("<[a-z_]+>")
-_NOTHING = Results(query="", total=0, hits=(), facets={})

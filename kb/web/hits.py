@@ -7,15 +7,16 @@ are its own. Called by `present`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from kb.content.paths import article_url
 from kb.index import kernel
+from kb.index.recent import Recent
 from kb.index.snapshot import Card, Heading, Ints, Snapshot
 from kb.model import Snippet
-from kb.search import Hit
+from kb.search import Hit, read_hit
 from kb.web.answers import encode
 from kb.web.marking import mark
 from kb.web.shapes import SearchHit, SectionLink, SectionName
@@ -60,36 +61,34 @@ class _Prepared:
     """The parts of one snapshot's hits, by number; does not hold the snapshot itself, so that it can go."""
 
     def __init__(self, snapshot: Snapshot, prefix: str) -> None:
-        self.article = lru_cache(ARTICLES)(partial(_article, snapshot.card))
-        self.section = lru_cache(SECTIONS)(
-            partial(_section, snapshot.card, snapshot.heading, snapshot.section_article, prefix)
-        )
+        self.article = Recent(ARTICLES, partial(_article, snapshot.card)).__getitem__
+        self.section = Recent(
+            SECTIONS, partial(_section, snapshot.card, snapshot.heading, snapshot.section_article, prefix)
+        ).__getitem__
 
 
 compiled: Any = kernel.extension("kb.web.hits_compiled")
 _prepared: WeakKeyDictionary[Snapshot, dict[str, _Prepared]] = WeakKeyDictionary()
 
 
-def hits_json(hits: Sequence[Hit], prefix: str) -> bytes:
+def hits_json(snapshot: Snapshot, records: Sequence[bytes], prefix: str) -> bytes:
     """Hits of one snapshot in the shape of the API, commas between them."""
-    if not hits:
-        return b""
-    prepared = _of(hits[0].snapshot, prefix)
+    prepared = _of(snapshot, prefix)
     join = compiled.joined if compiled and kernel.name() == "compiled" else joined
-    made: bytes = join(hits, prepared.article, prepared.section)
+    made: bytes = join(records, prepared.article, prepared.section, snapshot)
     return made
 
 
 def joined(
-    hits: Sequence[Hit], article_of: Callable[[int], _Article], section_of: Callable[[int], _Section]
-) -> bytes:
+    records: Sequence[bytes], article_of: Callable[[int], _Article], section_of: Callable[[int], _Section],
+    snapshot: Snapshot,
+) -> bytes:  # fmt: skip
     """The same in Python: the reference of `hits_compiled`."""
-    return b",".join(
-        [_hit(hit, article_of(hit.article), [section_of(number) for number in hit.shown]) for hit in hits]
-    )
+    return b",".join([_hit(read_hit(snapshot, record), article_of, section_of) for record in records])
 
 
-def _hit(hit: Hit, article: _Article, sections: list[_Section]) -> bytes:
+def _hit(hit: Hit, article_of: Callable[[int], _Article], section_of: Callable[[int], _Section]) -> bytes:
+    article, sections = article_of(hit.article), [section_of(number) for number in hit.shown]
     links = b",".join([each.link for each in sections])
     excerpt, title = mark(hit.snippet.text, hit.snippet.marks), mark(article.title, hit.title_marks)
     parts = (

@@ -3,10 +3,8 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
-from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from cpython.unicode cimport PyUnicode_DATA, PyUnicode_KIND, PyUnicode_READ
 from libc.string cimport memcpy, memset, strlen
-
-from kb.web.answers import encode
 
 cdef struct Out:
     char* data
@@ -14,15 +12,23 @@ cdef struct Out:
     Py_ssize_t room
 
 
-# what a byte becomes within a string of JSON, and within one that holds HTML; empty: itself
-cdef unsigned long long NOT_ASCII = 0x8080808080808080
+cdef struct Text:
+    # a part of a string
+    int kind
+    const char* data
+    Py_ssize_t size
 
+
+# what a letter below 128 becomes within a string of JSON, and within one that holds HTML; empty: itself
 cdef enum:
     # bytes for each, an end included
     LONGEST = 7
 
-cdef char[256 * LONGEST] _IN_JSON
-cdef char[256 * LONGEST] _IN_HTML
+cdef char[128 * LONGEST] _IN_JSON
+cdef char[128 * LONGEST] _IN_HTML
+# the same of an excerpt, which is one line: the breaks between blocks become spaces
+cdef char[128 * LONGEST] _IN_LINE
+cdef char[128 * LONGEST] _IN_HTML_LINE
 
 
 cdef void _fill() noexcept:
@@ -44,6 +50,10 @@ cdef void _fill() noexcept:
     _becomes(_IN_HTML, c"'", b"&#x27;")
     _becomes(_IN_HTML, c"<", b"&lt;")
     _becomes(_IN_HTML, c">", b"&gt;")
+    memcpy(_IN_LINE, _IN_JSON, sizeof(_IN_JSON))
+    memcpy(_IN_HTML_LINE, _IN_HTML, sizeof(_IN_HTML))
+    _becomes(_IN_LINE, c"\n", b" ")
+    _becomes(_IN_HTML_LINE, c"\n", b" ")
 
 
 cdef void _becomes(char* table, int letter, const char* text) noexcept:
@@ -54,107 +64,134 @@ cdef void _becomes(char* table, int letter, const char* text) noexcept:
 _fill()
 
 
-def joined(hits, article_of, section_of):
+def joined(tuple records, article_of, section_of, snapshot):
     cdef Out out
+    passage_of = snapshot.passage
     out.data, out.used, out.room = NULL, 0, 0
     try:
-        for hit in hits:
+        for record in records:
             if out.used:
                 _put(&out, b",", 1)
-            _hit(&out, hit, article_of(hit.article), [section_of(number) for number in hit.shown])
+            _hit(&out, <const int*>PyBytes_AS_STRING(record), article_of, section_of, passage_of)
         return PyBytes_FromStringAndSize(out.data, out.used)
     finally:
         PyMem_Free(out.data)
 
 
-cdef int _hit(Out* out, hit, article, list sections) except -1:
-    cdef Py_ssize_t n
-    url, section, excerpt, title_html, title, score, rest = article
-    first_url, first_name, _ = sections[0]
-    snippet = hit.snippet
+cdef int _hit(Out* out, const int* record, article_of, section_of, passage_of) except -1:
+    cdef Py_ssize_t n, count = record[3]
+    cdef const int* marks = record + 4 + count
+    cdef const int* title_marks = marks + 3 + 2 * marks[2]
+    cdef Text text
+    url, section, excerpt, title_html, title, score, rest = article_of(record[0])
+    first = section_of(record[4])
     _add(out, url)
-    _add(out, first_url)
+    _add(out, (<tuple>first)[0])
     _add(out, section)
-    _add(out, first_name)
+    _add(out, (<tuple>first)[1])
     _put(out, b",\"sections\":[", 13)
-    for n in range(len(sections)):
-        if n:
-            _put(out, b",", 1)
-        _add(out, sections[n][2])
+    _add(out, (<tuple>first)[2])
+    for n in range(1, count):
+        _put(out, b",", 1)
+        _add(out, (<tuple>section_of(record[4 + n]))[2])
     _put(out, b"]", 1)
     _add(out, excerpt)
-    _excerpt(out, snippet.text, snippet.marks)
+    _cut(&text, passage_of(record[4]).text, marks[0], marks[1])
+    _excerpt(out, &text, marks + 2)
     _add(out, title_html)
-    _html(out, title, hit.title_marks)
+    _cut(&text, title, 0, len(<str>title))
+    _html(out, &text, title_marks, _IN_HTML)
     _add(out, score)
-    _add(out, encode(hit.score))
+    _score(out, record[1])
     _add(out, rest)
     return 0
 
 
-cdef int _excerpt(Out* out, str text, tuple marks) except -1:
+cdef int _cut(Text* made, str text, Py_ssize_t left, Py_ssize_t right) noexcept:
+    # that the text lives on is for the caller
+    made.kind, made.size = PyUnicode_KIND(text), right - left
+    made.data = <const char*>PyUnicode_DATA(text) + left * made.kind
+    return 0
+
+
+cdef int _excerpt(Out* out, const Text* text, const int* marks) except -1:
     # a snippet's values: text, marks, and both as HTML
-    cdef Py_ssize_t size, n
-    cdef const unsigned char* letters = <const unsigned char*>PyUnicode_AsUTF8AndSize(text, &size)
+    cdef Py_ssize_t n
     _put(out, b"{\"text\":\"", 9)
-    _letters(out, letters, size, _IN_JSON)
+    _letters(out, text, 0, text.size, _IN_LINE)
     _put(out, b"\",\"marks\":[", 11)
-    for n in range(len(marks)):
+    for n in range(marks[0]):
         _put(out, b",[" if n else b"[", 2 if n else 1)
-        _number(out, marks[n].start)
+        _number(out, marks[1 + 2 * n])
         _put(out, b",", 1)
-        _number(out, marks[n].end)
+        _number(out, marks[2 + 2 * n])
         _put(out, b"]", 1)
     _put(out, b"]},\"snippet_html\":", 18)
-    return _html(out, text, marks)
+    return _html(out, text, marks, _IN_HTML_LINE)
 
 
-cdef int _html(Out* out, str text, tuple marks) except -1:
+cdef int _html(Out* out, const Text* text, const int* marks, const char* table) except -1:
     # the text as a string of JSON that holds HTML: escaped, the marks within an element
-    cdef Py_ssize_t size, done = 0, at = 0, first, last, start, end
-    cdef const unsigned char* letters = <const unsigned char*>PyUnicode_AsUTF8AndSize(text, &size)
+    cdef Py_ssize_t n, done = 0
     _put(out, b"\"", 1)
-    for span in marks:
-        first, last = span.start, span.end
-        start = _bytes_of(letters, first - at)
-        end = start + _bytes_of(letters + start, last - first)
-        _letters(out, letters, start, _IN_HTML)
+    for n in range(marks[0]):
+        _letters(out, text, done, marks[1 + 2 * n], table)
         _put(out, b"<mark>", 6)
-        _letters(out, letters + start, end - start, _IN_HTML)
+        _letters(out, text, marks[1 + 2 * n], marks[2 + 2 * n], table)
         _put(out, b"</mark>", 7)
-        letters, done, at = letters + end, done + end, last
-    _letters(out, letters, size - done, _IN_HTML)
+        done = marks[2 + 2 * n]
+    _letters(out, text, done, text.size, table)
     return _put(out, b"\"", 1)
 
 
-cdef Py_ssize_t _bytes_of(const unsigned char* letters, Py_ssize_t characters) noexcept:
-    cdef Py_ssize_t size = 0
-    while characters:
-        size += 1 if letters[size] < 0x80 else 2 if letters[size] < 0xE0 else 3 if letters[size] < 0xF0 else 4
-        characters -= 1
-    return size
+cdef int _letters(Out* out, const Text* text, Py_ssize_t start, Py_ssize_t end, const char* table) except -1:
+    # as UTF-8, escaped
+    cdef Py_ssize_t n
+    cdef unsigned int letter
+    cdef const char* escape
+    cdef char* at
+    # no letter takes more bytes than the longest of what is escaped
+    _room(out, LONGEST * (end - start))
+    at = out.data + out.used
+    for n in range(start, end):
+        letter = <unsigned int>PyUnicode_READ(text.kind, <void*>text.data, n)
+        if letter < 0x80:
+            escape = table + letter * LONGEST
+            if not escape[0]:
+                at[0] = <char>letter
+                at += 1
+            else:
+                while escape[0]:
+                    at[0] = escape[0]
+                    at, escape = at + 1, escape + 1
+        elif letter < 0x800:
+            at[0], at[1] = <char>(0xC0 | letter >> 6), <char>(0x80 | letter & 63)
+            at += 2
+        elif letter < 0x10000:
+            at[0], at[1] = <char>(0xE0 | letter >> 12), <char>(0x80 | letter >> 6 & 63)
+            at[2] = <char>(0x80 | letter & 63)
+            at += 3
+        else:
+            at[0], at[1] = <char>(0xF0 | letter >> 18), <char>(0x80 | letter >> 12 & 63)
+            at[2], at[3] = <char>(0x80 | letter >> 6 & 63), <char>(0x80 | letter & 63)
+            at += 4
+    out.used = at - out.data
+    return 0
 
 
-cdef int _letters(Out* out, const unsigned char* letters, Py_ssize_t size, const char* table) except -1:
-    # escaped; what stands for itself is copied in stretches
-    cdef Py_ssize_t done = 0, n = 0
-    cdef const char* text
-    cdef unsigned long long eight
-    while n < size:
-        if n + 8 <= size:
-            memcpy(&eight, letters + n, 8)
-            if eight & NOT_ASCII == NOT_ASCII:
-                n += 8
-                continue
-        # all that is escaped stands before the letters, but for one
-        if letters[n] < 0x40 or letters[n] == c"\\":
-            text = table + letters[n] * LONGEST
-            if text[0]:
-                _put(out, <const char*>letters + done, n - done)
-                _put(out, text, strlen(text))
-                done = n + 1
-        n += 1
-    return _put(out, <const char*>letters + done, size - done)
+cdef int _score(Out* out, Py_ssize_t score) except -1:
+    # of ten thousandths, as the shortest number that is the same
+    cdef char[4] digits
+    cdef int n, size = 4
+    _number(out, score // 10000)
+    score %= 10000
+    for n in range(4):
+        digits[3 - n] = c"0" + score % 10
+        score //= 10
+    while size > 1 and digits[size - 1] == c"0":
+        size -= 1
+    _put(out, b".", 1)
+    return _put(out, digits, size)
 
 
 cdef int _number(Out* out, Py_ssize_t number) except -1:

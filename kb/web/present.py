@@ -83,12 +83,14 @@ def search_json(results: Results, shelf: Shelf, prefix: str) -> tuple[bytes, byt
     before, name, rest = answer.partition(b'"search_id":')
     between, time, rest = rest[len(b'""') :].partition(b'"took_ms":')
     rest, hits, after = rest[len(b"0.0") :].partition(b'"hits":[')
-    return before + name, between + time, b"".join((rest, hits, hits_json(results.hits, prefix), after))
+    return before + name, between + time, b"".join((
+        rest, hits, hits_json(results.snapshot, results.records, prefix), after,
+    ))  # fmt: skip
 
 
 def search_hit(hit: Hit, prefix: str) -> SearchHit:
     """A hit in the shape of the API; the excerpt as text with marks, and as HTML."""
-    return _decode_hit(hits_json((hit,), prefix))
+    return _decode_hit(hits_json(hit.snapshot, (hit.record,), prefix))
 
 
 _decode_hit = msgspec.json.Decoder(SearchHit).decode

@@ -12,11 +12,9 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-import msgspec
 from msgspec import Struct
 
 from kb.index.generation import Generation
-from kb.index.snapshot import Snapshot
 from kb.search import Results
 from kb.web.answers import encode
 
@@ -69,30 +67,9 @@ class Found(Struct, frozen=True):
     """The answer to a search but for its id and its time, which go between the parts."""
 
     results: Results
-    """Without hits: what is counted and recorded of a search."""
-    hits: int
-    """How many there were."""
     parts: tuple[bytes, bytes, bytes]
     """Its JSON, see `present.search_json`."""
 
     def body(self, search_id: str, took_ms: float) -> bytes:
         before, between, after = self.parts
         return b"".join((before, encode(search_id), between, encode(round(took_ms, 2)), after))
-
-
-def packed(results: Results) -> bytes:
-    """Results as they are remembered: a third of their JSON, and nothing that the collector looks at."""
-    # each hit as the fields of `Hit`, whose snapshot msgspec would ask for one by one
-    hits = [
-        (None, hit.article, hit.shown, hit.snippet, hit.title_marks, hit.score, hit.strict)
-        for hit in results.hits
-    ]
-    return _pack((results.query, results.total, hits, results.facets, results.corrected, results.first))
-
-
-def unpacked(kept: bytes, snapshot: Snapshot) -> Results:
-    """`snapshot`: the one that was searched."""
-    return msgspec.msgpack.decode(kept, type=Results, dec_hook=lambda kind, nothing: snapshot)
-
-
-_pack = msgspec.msgpack.Encoder().encode

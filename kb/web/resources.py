@@ -6,7 +6,6 @@ import time
 from collections.abc import Hashable
 
 import falcon
-from msgspec.structs import replace
 
 from kb.deflection.facts import Entry, new_search_id
 from kb.related import related
@@ -18,7 +17,7 @@ from kb.web.params import read
 from kb.web.parts import Parts
 from kb.web.reader import Shelf, api_shelf, page_shelf
 from kb.web.recording import record_search
-from kb.web.remembered import Found, Remembered, packed, unpacked
+from kb.web.remembered import Found, Remembered
 from kb.web.sessions import is_browser, visitor_of
 from kb.web.shapes import (
     ArticlesAnswer,
@@ -46,7 +45,7 @@ def run_search(shelf: Shelf, query: Query) -> tuple[Results, float]:
     """
     started = time.perf_counter()
     results, _ = _results(shelf, query)
-    return results, _counted(shelf, results, len(results.hits), started)
+    return results, _counted(shelf, results, started)
 
 
 def _results(shelf: Shelf, query: Query) -> tuple[Results, bool]:
@@ -54,20 +53,21 @@ def _results(shelf: Shelf, query: Query) -> tuple[Results, bool]:
     generation, key = shelf.generation, (shelf.audience, shelf.locale, query)
     known = _remembered.get(generation, key)
     if known is not None:
-        return unpacked(known, shelf.snapshot), True
+        return known, True
     results = search(shelf.snapshot, query, generation.pinned(shelf.locale, query.text))
-    kept = packed(results)
-    _remembered.keep(generation, key, kept, len(kept) + _REMEMBERED_BESIDE)
-    return results, False
+    size = sum(map(len, results.records)) + _REMEMBERED_BESIDE
+    return _remembered.keep(generation, key, results, size), False
 
 
-_remembered = Remembered[bytes](MOST_RESULTS)
+_remembered = Remembered[Results](MOST_RESULTS)
 
 
-def _counted(shelf: Shelf, results: Results, hits: int, started: float) -> float:
+def _counted(shelf: Shelf, results: Results, started: float) -> float:
     seconds = time.perf_counter() - started
-    outcome = "corrected" if results.corrected else "found" if results.total else "near" if hits else "none"
-    metrics.searched(shelf.locale, outcome, seconds)
+    near = "near" if results.records else "none"
+    metrics.searched(
+        shelf.locale, "corrected" if results.corrected else "found" if results.total else near, seconds
+    )
     return seconds * 1000
 
 
@@ -97,7 +97,7 @@ class Search(Resource):
         send_once(resp, answer.body(search_id, took_ms))
         record_search(
             req, self.parts, shelf, visitor, answer.results, search_id, entry=Entry(asked.entry),
-            took_ms=took_ms, shown=asked.offset + answer.hits, intent=asked.intent or "",
+            took_ms=took_ms, shown=asked.offset + len(answer.results.records), intent=asked.intent or "",
             category=asked.category,
         )  # fmt: skip
 
@@ -106,11 +106,11 @@ class Search(Resource):
         started, key = time.perf_counter(), (shelf.audience, shelf.locale, query)
         known = self._sent.get(shelf.generation, key)
         if known is not None:
-            return known, _counted(shelf, known.results, known.hits, started)
+            return known, _counted(shelf, known.results, started)
         results, again = _results(shelf, query)
-        took_ms = _counted(shelf, results, len(results.hits), started)
+        took_ms = _counted(shelf, results, started)
         parts = present.search_json(results, shelf, self.prefix)
-        made = Found(replace(results, hits=()), len(results.hits), parts)
+        made = Found(results, parts)
         if again:  # else what is asked once would push out what is asked again and again
             self._sent.keep(shelf.generation, key, made, sum(map(len, parts)))
         return made, took_ms
