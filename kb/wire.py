@@ -12,6 +12,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, ClassVar
+from urllib.parse import SplitResult
 
 import gunicorn.http  # type: ignore[import-untyped]
 import msgspec
@@ -19,7 +20,7 @@ import structlog
 from gunicorn import util
 from gunicorn.config import Config  # type: ignore[import-untyped]
 from gunicorn.http import errors as http_errors
-from gunicorn.http import wsgi
+from gunicorn.http import message, wsgi
 from gunicorn.http.body import LengthReader  # type: ignore[import-untyped]
 from gunicorn.http.message import Request  # type: ignore[import-untyped]
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
@@ -41,6 +42,7 @@ def begin(config: Config) -> ThreadPoolExecutor:
     same = wsgi.base_environ(config)
     wsgi.base_environ = lambda _: same.copy()
     gunicorn.http.RequestParser = Parser
+    message.split_request_uri = split_request_uri
     wsgi.Response = Response
     gthread.TConn = Connection
     util.http_date = http_date
@@ -55,6 +57,17 @@ def settle(config: Config) -> None:
     time.
     """
     vars(config).update({name: setting.get() for name, setting in config.settings.items()})
+
+
+def split_request_uri(uri: str) -> SplitResult:
+    """What the standard library finds in an address, ten times as fast where it begins with a slash.
+
+    Nothing but printable ASCII comes here.
+    """
+    if uri[0] != "/" or "#" in uri:
+        return util.split_request_uri(uri)  # type: ignore[no-any-return]
+    path, _, query = uri.partition("?")
+    return SplitResult("", "", path, query, "")
 
 
 def http_date(timestamp: float | None = None) -> str:
@@ -120,6 +133,7 @@ class Response(wsgi.Response):  # type: ignore[misc]
     """Sends the head together with the beginning of the body, for the same reason."""
 
     sock: Any
+    headers_sent: bool
     _sound: ClassVar[set[tuple[str, str]]] = set()
 
     def process_headers(self, headers: list[tuple[str, str]]) -> None:
@@ -138,6 +152,15 @@ class Response(wsgi.Response):  # type: ignore[misc]
     def write(self, arg: bytes) -> None:
         if self.headers_sent:
             super().write(arg)
+            return
+        if len(arg) == self.response_length and not self._omits_body:
+            head = [
+                *self.default_headers(),
+                *[f"{name}: {value}\r\n" for name, value in self.headers],
+                "\r\n",
+            ]
+            self.sock.sendall("".join(head).encode("latin-1") + arg)
+            self.headers_sent, self.sent = True, len(arg)
             return
         sock, gathered = self.sock, _Gathered()
         self.sock = gathered

@@ -1,4 +1,4 @@
-"""Connections are shared out by counts that all workers see."""
+"""Connections are shared out by counts that all workers see; what is read and written is what gunicorn would."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.http.wsgi import InvalidResponseHeader
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from kb import wire
 from kb.wire import Response
@@ -86,3 +88,53 @@ def test_the_date_of_an_answer_is_the_second_of_a_moment_as_the_standard_has_it(
     assert wire.http_date(1) == "Thu, 01 Jan 1970 00:00:01 GMT"
     before, date, after = util.http_date(), wire.http_date(), util.http_date()
     assert date in (before, after)
+
+
+@given(
+    st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=40).map(lambda text: "/" + text)
+)
+@example("//host/path?q=1")
+@example("/a#b?c")
+@example("/a;b?c=d?e")
+@example("/?")
+def test_an_address_is_split_as_the_standard_library_splits_it(uri: str) -> None:
+    def told(split) -> object:
+        try:
+            parts = split(uri)
+        except ValueError:
+            return None
+        return parts.path, parts.query, parts.fragment
+
+    assert told(wire.split_request_uri) == told(util.split_request_uri)
+
+
+class Hesitant:
+    """A socket that takes a few bytes of what it is given at once, as one may that is interrupted."""
+
+    def __init__(self, takes: int) -> None:
+        self.takes, self.sent = takes, b""
+
+    def sendmsg(self, parts: tuple[bytes, ...]) -> int:
+        self.sent += b"".join(parts)[: self.takes]
+        return min(self.takes, sum(map(len, parts)))
+
+    def sendall(self, data: bytes) -> None:
+        self.sent += data
+
+
+@pytest.mark.parametrize("takes", [0, 5, 60, 200, 10_000])
+def test_an_answer_leaves_whole_however_much_of_it_the_socket_takes_at_once(takes: int) -> None:
+    config = Config()
+    config.set("http_parser", "python")
+    wire.settle(config)
+    (request,) = wire.Parser(config, [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"], ("127.0.0.1", 4711))
+    socket, body = Hesitant(takes), b"x" * 300
+    response = Response(request, socket, config)
+    response.start_response("200 OK", [("content-length", "300"), ("etag", '"a"')])
+    response.write(body)
+    head, _, rest = socket.sent.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert head.endswith(b'content-length: 300\r\netag: "a"')
+    assert (rest, response.sent, response.headers_sent) == (body, 300, True)
+    response.write(b"more than was said")
+    assert socket.sent.endswith(body)

@@ -1,4 +1,5 @@
--- For wrk: asks the paths of a file in turn; each thread begins elsewhere.
+-- For wrk: asks the paths of a file in turn; each thread begins elsewhere, and elsewhere than in the run before: what
+-- that asked would be remembered.
 --
 --     wrk … -s ask.lua URL -- PATHS [MILLISECONDS]
 --
@@ -12,8 +13,9 @@ function setup(thread)
 end
 
 function init(args)
-   paths, at = {}, begins * 7919
+   paths = {}
    for line in io.lines(args[1]) do paths[#paths + 1] = line end
+   at = os.time() * 7919 + begins * math.floor(#paths / 2)
    if args[2] then
       math.randomseed(begins + 1)
       function delay() return math.floor(-tonumber(args[2]) * math.log(1 - math.random()) + 0.5) end

@@ -26,7 +26,7 @@ from kb.model import Audience
 LONGEST = 100
 """Characters of a query; a longer heading is nothing that anybody types."""
 SHORT = 12
-QUERIES = 6000
+QUERIES = 60_000
 POPULAR = 500
 """Queries that come again."""
 

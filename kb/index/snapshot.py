@@ -191,7 +191,10 @@ class Snapshot:
         self.owner: Ints = np.concatenate([np.repeat(articles, length) for length in lengths])
         """The article of each row; small, and every query needs it, so it is held in memory."""
         self.section_article = self.owner[: self.meta.sections]
+        # nothing that is kept beside a snapshot may hold it: these hold its files alone
         self._texts = texts = Texts(files, self.article_sections, self.section_article)
+        self.heading: Callable[[int], Heading] = lambda section: _decode_heading(texts.passage(section))
+        """What a link to a section shows, by number."""
         self.passage: Callable[[int], Passage] = Recent(
             PASSAGES, lambda section: _decode_passage(texts.passage(section))
         ).__getitem__
@@ -262,10 +265,6 @@ class Snapshot:
         places = np.minimum(np.searchsorted(self.gram_codes, sought), len(self.gram_codes) - 1)
         numbers: list[int] = places[self.gram_codes[places] == sought].tolist()
         return numbers
-
-    def heading(self, section: int) -> Heading:
-        """What a link to a section shows."""
-        return _decode_heading(self._texts.passage(section))
 
     def article(self, article: int) -> Article:
         return _decode_article(self._texts.article(article))

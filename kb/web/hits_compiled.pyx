@@ -23,6 +23,8 @@ cdef struct Text:
 cdef enum:
     # bytes for each, an end included
     LONGEST = 7
+    # bytes that half a hit takes, mostly
+    HALF = 1000
 
 cdef char[128 * LONGEST] _IN_JSON
 cdef char[128 * LONGEST] _IN_HTML
@@ -69,6 +71,7 @@ def joined(tuple records, article_of, section_of, snapshot):
     passage_of = snapshot.passage
     out.data, out.used, out.room = NULL, 0, 0
     try:
+        _room(&out, HALF * len(records))
         for record in records:
             if out.used:
                 _put(&out, b",", 1)

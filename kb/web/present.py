@@ -6,7 +6,9 @@ This is the edge: nothing below knows marks as HTML or where the service is reac
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from html import escape, unescape
 from urllib.parse import quote
 
@@ -26,9 +28,7 @@ from kb.web.shapes import (
     ArticleLink,
     ArticleSection,
     ArticleSummary,
-    FacetCount,
     RelatedItem,
-    SearchAnswer,
     SearchHit,
     SuggestionItem,
 )
@@ -69,23 +69,25 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def search_json(results: Results, shelf: Shelf, prefix: str) -> tuple[bytes, bytes, bytes]:
-    """The answer to a search, as JSON around its id and its time."""
-    answer = encode(SearchAnswer(
-        query=results.query, locale=shelf.locale, search_id="", total=results.total,
-        took_ms=0.0, generation=shelf.generation.name, corrected=results.corrected, hits=[],
-        facets={
-            name: [FacetCount(value=value, count=count) for value, count in pairs]
-            for name, pairs in results.facets.items()
-        },
-    ))  # fmt: skip
-    # within a string a quotation mark is escaped: these can stand nowhere else
-    before, name, rest = answer.partition(b'"search_id":')
-    between, time, rest = rest[len(b'""') :].partition(b'"took_ms":')
-    rest, hits, after = rest[len(b"0.0") :].partition(b'"hits":[')
-    return before + name, between + time, b"".join((
-        rest, hits, hits_json(results.snapshot, results.records, prefix), after,
-    ))  # fmt: skip
+def search_json(results: Results, shelf: Shelf, prefix: str) -> tuple[bytes, ...]:
+    """The answer to a search, in the shape of `SearchAnswer`: before its id, its time, and behind them."""
+    counts = [b"%b:[%b]" % (encode(name), _counts(pairs)) for name, pairs in results.facets.items()]
+    generation, corrected = encode(shelf.generation.name), encode(results.corrected)
+    return (
+        b'{"query":%b,"locale":%b,"search_id":' % (encode(results.query), encode(shelf.locale)),
+        b',"total":%d,"took_ms":' % results.total,
+        b',"generation":%b,"corrected":%b,"hits":[' % (generation, corrected),
+        hits_json(results.snapshot, results.records, prefix),
+        b'],"facets":{%b}}' % b",".join(counts),
+    )
+
+
+def _counts(pairs: Sequence[tuple[str, int]]) -> bytes:
+    return b",".join([b'{"value":%b,"count":%d}' % (_as_json(value), count) for value, count in pairs])
+
+
+_as_json = lru_cache(1024)(encode)
+"""Of values of facets, which are few."""
 
 
 def search_hit(hit: Hit, prefix: str) -> SearchHit:

@@ -67,9 +67,9 @@ class Found(Struct, frozen=True):
     """The answer to a search but for its id and its time, which go between the parts."""
 
     results: Results
-    parts: tuple[bytes, bytes, bytes]
+    parts: tuple[bytes, ...]
     """Its JSON, see `present.search_json`."""
 
     def body(self, search_id: str, took_ms: float) -> bytes:
-        before, between, after = self.parts
-        return b"".join((before, encode(search_id), between, encode(round(took_ms, 2)), after))
+        before, between, *rest = self.parts
+        return b"".join((before, encode(search_id), between, encode(round(took_ms, 2)), *rest))

@@ -31,11 +31,11 @@ from kb.web.shapes import (
 
 RELATED = "/related"
 MOST_RESULTS = 10_000_000
-"""Bytes of results that are remembered, some 2,000 pages: what people ask is mostly what others asked."""
+"""Bytes of results that are remembered, some 3,000 pages: what people ask is mostly what others asked."""
 MOST_SENT = 4_000_000
 """Bytes of answers that came again, some 250: sent as they are they take a third of the time."""
-_REMEMBERED_BESIDE = 700
-"""Bytes that a page takes besides its results: the query, and its place in the table."""
+_REMEMBERED_BESIDE = 2200
+"""Bytes that a page takes besides its hits: the query, facets, its place in the table."""
 
 
 def run_search(shelf: Shelf, query: Query) -> tuple[Results, float]:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from array import array
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
-from conftest import Indexed
+from conftest import Indexed, MakeIndex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kb.content.paths import article_url
 from kb.index import kernel
+from kb.index.generation import open_live
 from kb.model import Audience, Kind, Span
 from kb.search import Hit, Query, read_hit, search
 from kb.web import hits as splicing
 from kb.web.hits import hits_json
 from kb.web.marking import mark
-from kb.web.shapes import SearchHit, SectionLink, SectionName
+from kb.web.present import search_json
+from kb.web.reader import Shelf
+from kb.web.remembered import Found
+from kb.web.resources import run_search
+from kb.web.shapes import FacetCount, SearchAnswer, SearchHit, SectionLink, SectionName
 
 compiled = pytest.mark.skipif(splicing.compiled is None, reason="kb was installed without a compiler")
 
@@ -69,6 +76,34 @@ def test_spliced_hits_are_what_the_shapes_encode_to(bundled: Indexed, spliced_by
         found = search(snapshot, Query(text=text, limit=20))
         expected = msgspec.json.encode([shape(hit, prefix) for hit in found.hits])
         assert b"[%s]" % hits_json(snapshot, found.records, prefix) == expected
+
+
+@pytest.mark.parametrize("text", ["返金 期限", "かいやく", "qwrtp", "へんきn", '"\\\n'])
+def test_an_answer_is_what_its_shape_encodes_to(bundled: Indexed, spliced_by, text):
+    generation = open_live(bundled.var)
+    shelf = Shelf(generation, Audience.PUBLIC, "ja")
+    found = search(shelf.snapshot, Query(text=text))
+    expected = SearchAnswer(
+        query=found.query, locale="ja", search_id="it", total=found.total, took_ms=1.25,
+        generation=generation.name, corrected=found.corrected, hits=[shape(hit, "/at") for hit in found.hits],
+        facets={
+            name: [FacetCount(value=value, count=count) for value, count in pairs]
+            for name, pairs in found.facets.items()
+        },
+    )  # fmt: skip
+    made = Found(found, search_json(found, shelf, "/at")).body("it", 1.25)
+    assert made == msgspec.json.encode(expected)
+
+
+def test_a_snapshot_goes_though_its_hits_were_written_and_remembered(make_index: MakeIndex):
+    generation = open_live(make_index({"ja/a.md": "# 返金\n\n返金は十日以内です。\n"}).var)
+    shelf = Shelf(generation, Audience.PUBLIC, "ja")
+    results, _ = run_search(shelf, Query(text="返金"))
+    assert b"".join(search_json(results, shelf, "")).count(b"<mark>") > 1
+    gone = weakref.ref(shelf.snapshot)
+    del generation, shelf, results
+    gc.collect()
+    assert gone() is None
 
 
 TEXTS = st.text(st.sampled_from("aé<>&\"'\\/\x00\x08\t\n\x0c\r\x1f\x7f かガ漢😀\u2028"), max_size=40)
