@@ -4,8 +4,9 @@
 #     sh benchmarks/http.sh ARTICLES LOCALE [VAR] [PORT]
 #
 # Needs wrk. Two workers of four threads each serve both; the constant body comes from falcon alone under the same
-# gunicorn. Queries are the articles' own words: thousands of different ones ("search"), every second one of a few
-# hundred that come again ("search-mixed", see http/paths.py), or always the same ("search-one"). Each round asks
+# gunicorn. Queries are the articles' own words: thousands of different ones ("search"), longer ones
+# ("search-long"), every second one of a few hundred that come again ("search-mixed", see http/paths.py), or always
+# the same ("search-one"). Each round asks
 # every kind as fast as 8 connections can, in turns; "half load" then has 32 readers, who wait by chance between
 # their requests, ask at half of that rate. "cpu" is the workers' own processor time a request: other work on the
 # machine changes it least. Clients run on the same machine, so a ratio is all that these figures are good for.
@@ -46,7 +47,7 @@ ask() { # KIND CONNECTIONS SECONDS [MILLISECONDS between the requests of a conne
         printf "%-12s %6d a second, p50 %6.2f ms, p99 %6.2f ms, cpu %5.0f us%s%s\n", k, $4, $6, $8, t * 10000 / $2,
             $10 ? ", WRONG " $10 : "", $12 ? ", over 2 s " $12 : ""}' "$here/out" | tee -a "$here/all"
 }
-kinds=${KINDS:-hello search search-mixed search-one suggest article home}
+kinds=${KINDS:-hello search search-long search-mixed search-one suggest article home}
 for kind in $kinds; do ask "$kind" 8 1 > /dev/null; done
 : > "$here/all"
 for round in $(seq "${ROUNDS:-3}"); do for kind in $kinds; do ask "$kind" 8 "${SECONDS_EACH:-5}"; done; done

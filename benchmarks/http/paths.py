@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/http/paths.py VAR LOCALE FOLDER
 
-Queries are the titles, headings and questions that the articles hold, each once, in an order of chance; and
-pairs of short ones, until there are more than any worker remembers. A suggestion is asked for with the first
-letters of one.
+"search" is what people type, each once, in an order of chance: words of the articles, their titles, headings
+and questions, and two words, until there are more than any worker remembers; "search-long" is two titles,
+headings or questions at once. A suggestion is asked for with the first letters of one.
 
 "search-mixed" is nearer to what people ask: every second query is one of a few hundred that come again, the
 n-th of them 1/n times as often as the first (queries follow Zipf's law: Xie and O'Hallaron, Locality in
@@ -43,16 +43,18 @@ def main() -> None:
     queries = [text for text in dict.fromkeys(texts) if text and len(text) <= LONGEST]
     chance = random.Random(5)
     chance.shuffle(queries)
-    short = [text for text in queries if len(text) <= SHORT]
-    pairs = (" ".join(chance.sample(short, 2)) for _ in range(10 * QUERIES))
-    searched = list(islice(dict.fromkeys(chain(queries, pairs)), QUERIES))
-    chance.shuffle(searched)
+    words = [snapshot.surface(n) for n in range(snapshot.meta.terms) if snapshot.df[n] > 1]
+    words = [word for word in words if len(word) > 1 and not word.isnumeric()]
+    searched = different(chance, [*words, *queries], words)
+    long = different(chance, [], [text for text in queries if len(text) <= SHORT])
     popular, weights = searched[:POPULAR], [1 / n for n in range(1, POPULAR + 1)]
     again = chance.choices(popular, weights, k=QUERIES - POPULAR)
     mixed = list(chain.from_iterable(zip(again, searched[POPULAR:], strict=True)))
     typed = [text[: chance.randint(1, 8)] for text in queries]
     write(folder / "hello", ["/"])
-    for kind, asked in (("search", searched), ("search-mixed", mixed), ("search-one", queries[:1])):
+    for kind, asked in (
+        ("search", searched), ("search-long", long), ("search-mixed", mixed), ("search-one", queries[:1]),
+    ):  # fmt: skip
         write(folder / kind, [f"/api/v1/search?locale={locale}&q={quote(text)}" for text in asked])
     write(
         folder / "suggest",
@@ -60,6 +62,14 @@ def main() -> None:
     )
     write(folder / "article", [article_url(locale, each.id) for each in chance.sample(shown, len(shown))])
     write(folder / "home", [f"/{locale}/"])
+
+
+def different(chance: random.Random, first: list[str], pieces: list[str]) -> list[str]:
+    """So many different queries: the first, and two pieces each; in an order of chance."""
+    pairs = (" ".join(chance.sample(pieces, 2)) for _ in range(10 * QUERIES))
+    made = list(islice(dict.fromkeys(chain(first, pairs)), QUERIES))
+    chance.shuffle(made)
+    return made
 
 
 def write(file: Path, lines: list[str]) -> None:
