@@ -143,7 +143,7 @@ def search(
         records=marked.records(best.page, snapshot.card, snapshot.passage, sure),
         facets=_facets(snapshot, query, best.strict),
         corrected=corrected,
-        first=array("i", best.first[:MAX_LIMIT]),
+        first=array("i", best.first)[:MAX_LIMIT],
     )
 
 

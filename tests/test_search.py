@@ -13,7 +13,7 @@ from kb.errors import BadParameter
 from kb.index import kernel
 from kb.index.generation import live_folder
 from kb.index.layout import locale_folder
-from kb.index.scorer import MAX_SECTIONS
+from kb.index.scorer import MAX_SECTIONS, written
 from kb.index.snapshot import Snapshot
 from kb.model import Audience, Correction
 from kb.plan import plan
@@ -499,6 +499,8 @@ def test_scores_have_four_places_rounded_as_python_rounds(bundled: Indexed, name
     kernel.choose(name)
     looked_for = sought(snapshot, plan(snapshot, "返金"))
     for sure in (1.0, CORRECTED_SHARE):
-        (record,) = looked_for.records([(0, score, True, (0,))], snapshot.card, snapshot.passage, sure)
+        (record,) = looked_for.records(
+            written([(0, score, True, (0,))]), snapshot.card, snapshot.passage, sure
+        )
         assert read_hit(snapshot, record).score == round(sure * score, 4)
     kernel.choose("auto")

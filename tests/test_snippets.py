@@ -7,6 +7,7 @@ import pytest
 from conftest import Indexed, MakeIndex
 
 from kb.index import kernel
+from kb.index.scorer import written
 from kb.index.snapshot import Snapshot
 from kb.model import Snippet
 from kb.plan import plan
@@ -270,7 +271,7 @@ def test_whatever_sections_hold_marks_are_inside_apart_and_cut_no_character(make
         for section in range(snapshot.meta.sections):
             text = snapshot.passage(section).text
             scored = [(int(snapshot.owner[section]), 1.0, True, (section,))]
-            (record,) = used.records(scored, snapshot.card, snapshot.passage, 1.0)
+            (record,) = used.records(written(scored), snapshot.card, snapshot.passage, 1.0)
             found = read_hit(snapshot, record).snippet
             if not found.text:
                 continue

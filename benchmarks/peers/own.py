@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from kb.index import kernel
+from kb.index.scorer import SCORED
 from kb.index.snapshot import Snapshot
 from kb.plan import WEIGHTS, Plan, plan
 from kb.related import related
@@ -67,7 +68,7 @@ def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
             total = kernel.chosen.size(best.strict)
             if question.excerpts:
                 return len(sought(snapshot, used).records(best.page, snapshot.card, snapshot.passage, 1.0))
-            return total if question.counted else len(best.page)
+            return total if question.counted else len(best.page) // SCORED.size
 
         return ask
 
@@ -89,11 +90,12 @@ def ten_best(snapshot: Snapshot) -> list[Peer]:
             used, scorer, pinned = _words_alone(question.words), snapshot.scorer, list[int]()
             allowed = _filter(snapshot, Query(text="", category=question.category))
             if around:
-                pinned = scorer.best(used, WEIGHTS.question, allowed, 0.0, (), 10, 0, 10).first
-                used = _words_alone(())
+                first = scorer.best(used, WEIGHTS.question, allowed, 0.0, (), 10, 0, 10).first
+                pinned, used = np.frombuffer(first, np.int32).tolist(), _words_alone(())
 
             def ask() -> int:
-                return len(scorer.best(used, WEIGHTS.question, allowed, 0.0, pinned, 10, 0, 10).page)
+                best = scorer.best(used, WEIGHTS.question, allowed, 0.0, pinned, 10, 0, 10)
+                return len(best.page) // SCORED.size
 
             return ask
 

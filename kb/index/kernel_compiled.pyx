@@ -5,7 +5,7 @@ Here are those over texts; `scorer_compiled` adds up posting lists, `postings_co
 trusted, as everything in a snapshot that matches its checksums.
 """
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DATA, PyUnicode_KIND, PyUnicode_READ
 from libc.math cimport rint
@@ -110,6 +110,15 @@ cdef struct Text:
     Py_ssize_t size
 
 
+cdef struct Scored:
+    # `kb.index.scorer.SCORED`
+    int article
+    float score
+    int strict
+    int count
+    int[3] shown
+
+
 cdef struct Numbers:
     # a record as it grows
     int* at
@@ -153,26 +162,28 @@ cdef class Sought:
     def __dealloc__(self):
         PyMem_Free(self.term)
 
-    def records(self, list page, card_of, passage_of, double sure):
+    def records(self, bytes page, card_of, passage_of, double sure):
         cdef Numbers numbers
-        cdef double score
-        cdef tuple shown
+        cdef const Scored* one = <const Scored*>PyBytes_AS_STRING(page)
+        cdef const Scored* end = one + len(page) // sizeof(Scored)
+        cdef Py_ssize_t n
         memset(&numbers, 0, sizeof(Numbers))
         made = []
         try:
-            for article, score, strict, shown in page:
+            while one < end:
                 numbers.used = 0
-                _number(&numbers, article)
+                _number(&numbers, one.article)
                 # to the nearest, of two as near to the even one: as Python rounds
-                _number(&numbers, <int>rint(score * sure * 10000))
-                _number(&numbers, strict)
-                _number(&numbers, len(shown))
-                for section in shown:
-                    _number(&numbers, section)
-                self._excerpt(&numbers, shown[0], passage_of(shown[0]).text)
-                card = card_of(article)
+                _number(&numbers, <int>rint(one.score * sure * 10000))
+                _number(&numbers, one.strict)
+                _number(&numbers, one.count)
+                for n in range(one.count):
+                    _number(&numbers, one.shown[n])
+                self._excerpt(&numbers, one.shown[0], passage_of(one.shown[0]).text)
+                card = card_of(one.article)
                 self._title(&numbers, card.title, card.title_terms, card.title_spans)
                 made.append(PyBytes_FromStringAndSize(<char*>numbers.at, numbers.used * sizeof(int)))
+                one += 1
             return tuple(made)
         finally:
             PyMem_Free(numbers.at)

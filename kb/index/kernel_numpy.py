@@ -18,7 +18,7 @@ from kb.index.postings import counts as counts
 from kb.index.postings import gram_impacts as gram_impacts
 from kb.index.postings import merge as merge
 from kb.index.postings import word_impacts as word_impacts
-from kb.index.scorer import Ints, Offsets, Scored
+from kb.index.scorer import Ints, Offsets, read
 from kb.index.scorer import Scorer as Scorer
 from kb.index.sets import size as size
 from kb.index.sets import tally as tally
@@ -96,7 +96,7 @@ class Sought:
         self._wanted = np.array(sorted(single), np.int32)
 
     def records(
-        self, page: list[Scored], card_of: Callable[[int], Any], passage_of: Callable[[int], Any], sure: float
+        self, page: bytes, card_of: Callable[[int], Any], passage_of: Callable[[int], Any], sure: float
     ) -> tuple[bytes, ...]:
         """What is found of each article of a page, as 32-bit numbers:
 
@@ -106,7 +106,7 @@ class Sought:
         Marks are how many, then where each begins and ends. `card_of` and `passage_of` are the snapshot's;
         scores are multiplied by `sure`.
         """
-        return tuple([self._record(*scored, card_of, passage_of, sure) for scored in page])
+        return tuple([self._record(*scored, card_of, passage_of, sure) for scored in read(page)])
 
     def _record(
         self, article: int, score: float, strict: bool, shown: tuple[int, ...],

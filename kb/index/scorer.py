@@ -12,7 +12,8 @@ from there on few numbers are left, and Python takes them one by one.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from struct import Struct
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,10 +31,30 @@ Found = tuple[list[int], list[float], list[bool]]
 
 MAX_SECTIONS = 3
 """Sections shown of one article."""
+SCORED = Struct("=if5i")
+"""`Scored` as the kernels give it: article, score, whether it is strict, how many sections, and these."""
 SECTION_SHARE = float(np.float32(0.6))
 """A further section is shown when it scores this share of the best."""
 ROUNDED = 0.9999
 """Sums of hundreds of 32-bit floats are rounded by less."""
+
+
+def written(page: Iterable[Scored]) -> bytes:
+    """A page as bytes."""
+    return b"".join(
+        [
+            SCORED.pack(article, score, strict, len(shown), *shown, *[0] * (MAX_SECTIONS - len(shown)))
+            for article, score, strict, shown in page
+        ]
+    )
+
+
+def read(page: bytes) -> list[Scored]:
+    """A page that was written."""
+    return [
+        (article, score, bool(strict), tuple(shown[:count]))
+        for article, score, strict, count, *shown in SCORED.iter_unpack(page)
+    ]
 
 
 class Best(NamedTuple):
@@ -41,10 +62,10 @@ class Best(NamedTuple):
 
     strict: Bits
     """Set of the articles that match strictly, whatever the filter."""
-    first: list[int]
-    """The best articles, `wanted` at most."""
-    page: list[Scored]
-    """Those from `start` up to `stop`."""
+    first: bytes
+    """The best articles, `wanted` at most; 32 bits each."""
+    page: bytes
+    """Those from `start` up to `stop`; a `SCORED` each. As objects they took as long as to find them."""
     postings: int
     """Read for it."""
 
@@ -96,7 +117,7 @@ class Scorer:
             found = self._in_order(rows, lines, asked.strict, allowed, floor, pinned, wanted)
         first, scores, strict = found
         page = self._page(rows, lines, first[start:stop], scores[start:stop], strict[start:stop])
-        return Best(asked.strict, first, page, asked.postings)
+        return Best(asked.strict, array("i", first).tobytes(), written(page), asked.postings)
 
     def rows(self, plan: Weighted) -> tuple[Floats, Bits]:
         """The sums of all rows, and the set of articles that match strictly."""

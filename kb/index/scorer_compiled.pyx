@@ -7,6 +7,7 @@ time, so any thread may call. Numbers are trusted, as everything in a snapshot t
 
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.ref cimport PyObject, _Py_REFCNT
 from libc.string cimport memmove, memset
@@ -137,6 +138,15 @@ cdef enum:
 cdef float LEFT_SHARE = 0.3
 # sums of hundreds of 32-bit floats are rounded by less
 cdef float ROUNDED = 0.9999
+
+
+cdef struct Scored:
+    # `kb.index.scorer.SCORED`
+    int article
+    float score
+    int strict
+    int count
+    int[3] shown
 
 
 cdef struct Postings:
@@ -287,6 +297,7 @@ cdef class Scorer:
         cdef Query query
         cdef Walk walk
         cdef Top top
+        cdef Scored* one
         cdef Py_ssize_t n
         if _Py_REFCNT(<PyObject*>scratch.strict) > 1:
             scratch.strict = _empty(self.bits_needed, _uint64)
@@ -314,12 +325,14 @@ cdef class Scorer:
                 for n in range(query.loose):
                     self._mark(&query.lists[n], marked)
                 self._best(&query, scratch, &walk, &top)
-            first = [top.article[n] for n in range(top.used)]
-            page = [
-                (first[n], top.score[n], bool(_has(marked, top.article[n])),
-                 self._shown(scratch, top.article[n]))
-                for n in range(min(start, top.used), min(stop, top.used))
-            ]
+            first = PyBytes_FromStringAndSize(<char*>top.article, top.used * sizeof(int))
+            start, stop = min(start, top.used), min(stop, top.used)
+            page = PyBytes_FromStringAndSize(NULL, max(stop - start, 0) * sizeof(Scored))
+            one = <Scored*>PyBytes_AS_STRING(page)
+            for n in range(start, stop):
+                one.article, one.score, one.strict = top.article[n], top.score[n], _has(marked, top.article[n])
+                self._shown(scratch, one)
+                one += 1
             postings = query.postings
             self._clear(&query, scratch, &walk)
             self.spare.append(scratch)
@@ -816,25 +829,24 @@ cdef class Scorer:
             _put(scratch.seen, article)
             _place(top, article, score)
 
-    cdef tuple _shown(self, Scratch scratch, Py_ssize_t article):
+    cdef void _shown(self, Scratch scratch, Scored* one) noexcept:
         # sections that answer, best first; the first section of an article that has none
-        cdef Py_ssize_t[4] chosen
-        cdef Py_ssize_t used = 0, n, place, first = self.starts[article], end = self.starts[article + 1]
+        cdef int[4] chosen
+        cdef Py_ssize_t n, place, first = self.starts[one.article], end = self.starts[one.article + 1]
         cdef float least = SECTION_SHARE * highest_of(scratch.sums + first, end - first)
+        one.count, chosen[0], chosen[1], chosen[2] = 0, <int>first, 0, 0
         for n in range(first, end):
             if scratch.sums[n] < least or scratch.sums[n] <= 0:
                 continue
-            place = used
+            place = one.count
             while place and scratch.sums[chosen[place - 1]] < scratch.sums[n]:
                 chosen[place] = chosen[place - 1]
                 place -= 1
-            chosen[place] = n
-            used = min(used + 1, 3)
-        if used == 3:
-            return chosen[0], chosen[1], chosen[2]
-        if used == 2:
-            return chosen[0], chosen[1]
-        return (chosen[0] if used else first,)
+            chosen[place] = <int>n
+            one.count = min(one.count + 1, 3)
+        one.count = max(one.count, 1)
+        for n in range(3):
+            one.shown[n] = chosen[n] if n < one.count else 0
 
     cdef void _clear(self, const Query* query, Scratch scratch, const Walk* walk) noexcept nogil:
         cdef Py_ssize_t n, i, article
