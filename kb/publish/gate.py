@@ -192,7 +192,7 @@ def _winner(tree: Tree, new: Generation, live: Generation, rank: Rank) -> str:
     used = results.corrected.query if results.corrected else text
     number = snapshot.find_article(next(iter(judged.articles)))
     mine = explain(snapshot, used, number)
-    if not results.hits:
+    if not results.records:
         return f"nothing is found at all; the article lacks {', '.join(mine.missing) or 'every word'}"
     other = _newcomer([hit.card for hit in results.hits], live, judged)
     theirs = explain(snapshot, used, snapshot.find_article(other.id))
@@ -245,4 +245,4 @@ def smoke(new: Generation) -> None:
 
 
 def _found(snapshot: Snapshot, title: str) -> bool:
-    return bool(search(snapshot, Query(text=clean_query(title[:200]))).hits)
+    return bool(search(snapshot, Query(text=clean_query(title[:200]))).records)

@@ -9,6 +9,7 @@ With scripts the results come from `/api/v1/search`, and marks go to `/api/v1/ti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
@@ -21,7 +22,7 @@ from kb.desk.drafts import Draft
 from kb.errors import ArticleGone, ArticleMoved, ArticleNotFound, BadParameter, InvalidBody
 from kb.model import Article, Audience
 from kb.roles import Role
-from kb.search import Query, Results
+from kb.search import Hit, Query, Results
 from kb.web import present
 from kb.web.answers import HTML
 from kb.web.drafting import author_of, impersonal_query
@@ -103,14 +104,15 @@ class Desk(Page):
         if draft and not asked.q:
             asked = msgspec.structs.replace(asked, q=impersonal_query(shelf, draft))
         results = self._search(req, resp, shelf, asked) if asked.q else None
-        opened = asked.open or (results.hits[0].card.id if results and results.hits else "")
-        at = asked.at if asked.open else results.hits[0].section.anchor if results and results.hits else ""
+        hits = results.hits if results else ()
+        opened = asked.open or (hits[0].card.id if hits else "")
+        at = asked.at if asked.open else hits[0].section.anchor if hits else ""
         preview, gone = self._preview(req, shelf, opened, at)
         resp.content_type = HTML
         resp.set_header("X-Robots-Tag", "noindex")
         resp.data = self.pages.render(
             req, shelf, "agent.html",
-            asked=asked, results=results, hits=self._hits(shelf, asked, results, opened),
+            asked=asked, results=results, hits=self._hits(shelf, asked, hits, opened),
             opened=preview, gone=gone, said=f"agent.said.{asked.said}" if asked.said in _SAID else "",
             token=token_of(req), may_mark=role is not Role.WRITER, may_report=role is not Role.AGENT,
             field=FIELD, form_token=form_token(req, resp, self.parts), query=asked.q, robots="noindex",
@@ -138,13 +140,13 @@ class Desk(Page):
         results, took_ms = run_search(shelf, Query(text=asked.q, limit=LISTED))
         record_search(
             req, self.parts, shelf, visitor_of(req, resp, self.parts), results, new_search_id(),
-            entry=Entry.AGENT, took_ms=took_ms, shown=len(results.hits),
+            entry=Entry.AGENT, took_ms=took_ms, shown=len(results.records),
         )  # fmt: skip
         return results
 
-    def _hits(self, shelf: Shelf, asked: DeskParams, results: Results | None, opened: str) -> list[DeskHit]:
+    def _hits(self, shelf: Shelf, asked: DeskParams, hits: Sequence[Hit], opened: str) -> list[DeskHit]:
         site = shelf.generation.site
-        found = [present.search_hit(hit, self.prefix) for hit in results.hits] if results else []
+        found = [present.search_hit(hit, self.prefix) for hit in hits]
         return [
             DeskHit(
                 hit=hit, url=self.address(asked, open=hit.id, at=hit.section.anchor),

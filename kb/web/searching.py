@@ -74,21 +74,19 @@ class SearchPage(Page):
         ))  # fmt: skip
         search_id = self._record(req, resp, shelf, asked, results, took_ms)
         site = shelf.generation.site
-        lost = not results.total and asked.page == 1
+        lost, hits = not results.total and asked.page == 1, results.hits
         return {
             "results": results,
-            "hits": [present.search_hit(hit, self.prefix) for hit in results.hits[:PER_PAGE]],
-            "titles": {
-                hit.card.category: category_title(site, hit.card.category, shelf) for hit in results.hits
-            },
+            "hits": [present.search_hit(hit, self.prefix) for hit in hits[:PER_PAGE]],
+            "titles": {hit.card.category: category_title(site, hit.card.category, shelf) for hit in hits},
             "facets": self._facets(shelf, asked, results),
             "first": offset + 1,
             "search_id": search_id,
             "previous": self._url(shelf, asked, page=asked.page - 1) if asked.page > 1 else "",
-            "next": self._url(shelf, asked, page=asked.page + 1) if len(results.hits) > PER_PAGE else "",
+            "next": self._url(shelf, asked, page=asked.page + 1) if len(results.records) > PER_PAGE else "",
             "unfiltered": self._url(shelf, asked, category="", tag="", product="", page=1),
             "filtered": bool(asked.category or asked.tag or asked.product),
-            "suggestions": _nearest(shelf, asked, self.prefix) if lost and not results.hits else [],
+            "suggestions": _nearest(shelf, asked, self.prefix) if lost and not results.records else [],
             "elsewhere": self._elsewhere(shelf, asked) if lost else [],
         }
 
@@ -99,7 +97,7 @@ class SearchPage(Page):
         """The search's id, which the links of its hits carry."""
         search_id = new_search_id()
         if not is_prefetch(req):
-            shown = (asked.page - 1) * PER_PAGE + min(len(results.hits), PER_PAGE)
+            shown = (asked.page - 1) * PER_PAGE + min(len(results.records), PER_PAGE)
             record_search(
                 req, self.parts, shelf, visitor_of(req, resp, self.parts), results, search_id,
                 entry=entry_of_page(req, self.parts), took_ms=took_ms, shown=shown, category=asked.category,

@@ -108,7 +108,7 @@ class ZendeskSearch(Resource):
         record_search(
             req, self.parts, shelf, visitor_of(req, resp, self.parts, begin=is_browser(req)), results,
             new_search_id(), entry=Entry.API, took_ms=took_ms,
-            shown=query.offset + len(results.hits), category=query.category,
+            shown=query.offset + len(results.records), category=query.category,
         )  # fmt: skip
         hits = [self._hit(req, shelf, shelf.find(hit.card.id), hit) for hit in results.hits]
         return hits, max(results.total, query.offset + len(hits))
