@@ -154,13 +154,12 @@ class Response(wsgi.Response):  # type: ignore[misc]
             super().write(arg)
             return
         if len(arg) == self.response_length and not self._omits_body:
-            head = [
-                *self.default_headers(),
-                *[f"{name}: {value}\r\n" for name, value in self.headers],
-                "\r\n",
-            ]
-            self.sock.sendall("".join(head).encode("latin-1") + arg)
+            named = [f"{name}: {value}\r\n" for name, value in self.headers]
+            head = "".join([*self.default_headers(), *named, "\r\n"]).encode("latin-1")
             self.headers_sent, self.sent = True, len(arg)
+            sent = self.sock.sendmsg((head, arg))
+            if sent < len(head) + len(arg):
+                self.sock.sendall((head + arg)[sent:])
             return
         sock, gathered = self.sock, _Gathered()
         self.sock = gathered

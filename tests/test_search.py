@@ -492,15 +492,17 @@ def test_a_snapshot_that_was_replaced_can_be_forgotten(miniature: Indexed) -> No
 
 
 @pytest.mark.parametrize("name", ["auto", "numpy"])
-@given(score=st.floats(0, 1e5, width=32) | st.integers(0, 10**6).map(lambda number: number / 64))
+@given(score=st.floats(0, 1e6, width=32) | st.integers(0, 10**6).map(lambda number: number / 64))
 @example(score=0.03125)
 def test_scores_have_four_places_rounded_as_python_rounds(bundled: Indexed, name: str, score: float) -> None:
     snapshot = bundled.snapshot("ja")
     kernel.choose(name)
-    looked_for = sought(snapshot, plan(snapshot, "返金"))
-    for sure in (1.0, CORRECTED_SHARE):
-        (record,) = looked_for.records(
-            written([(0, score, True, (0,))]), snapshot.card, snapshot.passage, sure
-        )
-        assert read_hit(snapshot, record).score == round(sure * score, 4)
-    kernel.choose("auto")
+    try:
+        looked_for = sought(snapshot, plan(snapshot, "返金"))
+        for sure in (1.0, CORRECTED_SHARE):
+            page = written([(0, score, True, (0,))])
+            (record,) = looked_for.records(page, snapshot.card, snapshot.passage, sure)
+            # what no query reaches is not told apart
+            assert read_hit(snapshot, record).score == min(round(sure * score, 4), 214748.3647)
+    finally:
+        kernel.choose("auto")

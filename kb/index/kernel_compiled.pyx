@@ -8,6 +8,7 @@ trusted, as everything in a snapshot that matches its checksums.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DATA, PyUnicode_KIND, PyUnicode_READ
+from libc.limits cimport INT_MAX
 from libc.math cimport rint
 from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memset
@@ -174,7 +175,7 @@ cdef class Sought:
                 numbers.used = 0
                 _number(&numbers, one.article)
                 # to the nearest, of two as near to the even one: as Python rounds
-                _number(&numbers, <int>rint(one.score * sure * 10000))
+                _number(&numbers, <int>min(rint(one.score * sure * 10000), INT_MAX))
                 _number(&numbers, one.strict)
                 _number(&numbers, one.count)
                 for n in range(one.count):

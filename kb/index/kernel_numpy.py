@@ -38,6 +38,10 @@ _FOLLOWERS = "、。，．,.;:!?！？；：)）]］」』】〉》|"
 """Signs that belong to what stands before them: no excerpt begins with one."""
 
 
+_HIGHEST = 2**31 - 1
+"""Of a record's numbers."""
+
+
 def bisect(ptr: Offsets, data: Any, item: bytes) -> int:
     """Number of the first of sorted byte strings that is not smaller than `item`."""
     low, high = 0, len(ptr) - 1
@@ -115,7 +119,7 @@ class Sought:
         card = card_of(article)
         excerpted = self._excerpt(shown[0], passage_of(shown[0]).text)
         titled = self._title(card.title, card.title_terms, card.title_spans)
-        places = round(score * sure * 10_000)
+        places = min(round(score * sure * 10_000), _HIGHEST)
         return array("i", (article, places, strict, len(shown), *shown, *excerpted, *titled)).tobytes()
 
     def _excerpt(self, section: int, text: str) -> tuple[int, ...]:

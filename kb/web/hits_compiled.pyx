@@ -68,6 +68,7 @@ _fill()
 
 def joined(tuple records, article_of, section_of, snapshot):
     cdef Out out
+    cdef bytes record
     passage_of = snapshot.passage
     out.data, out.used, out.room = NULL, 0, 0
     try:
@@ -86,6 +87,8 @@ cdef int _hit(Out* out, const int* record, article_of, section_of, passage_of) e
     cdef const int* marks = record + 4 + count
     cdef const int* title_marks = marks + 3 + 2 * marks[2]
     cdef Text text
+    # held while it is read
+    cdef str passage = passage_of(record[4]).text
     url, section, excerpt, title_html, title, score, rest = article_of(record[0])
     first = section_of(record[4])
     _add(out, url)
@@ -99,7 +102,7 @@ cdef int _hit(Out* out, const int* record, article_of, section_of, passage_of) e
         _add(out, (<tuple>section_of(record[4 + n]))[2])
     _put(out, b"]", 1)
     _add(out, excerpt)
-    _cut(&text, passage_of(record[4]).text, marks[0], marks[1])
+    _cut(&text, passage, marks[0], marks[1])
     _excerpt(out, &text, marks + 2)
     _add(out, title_html)
     _cut(&text, title, 0, len(<str>title))

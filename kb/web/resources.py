@@ -34,8 +34,10 @@ MOST_RESULTS = 10_000_000
 """Bytes of results that are remembered, some 3,000 pages: what people ask is mostly what others asked."""
 MOST_SENT = 4_000_000
 """Bytes of answers that came again, some 250: sent as they are they take a third of the time."""
-_REMEMBERED_BESIDE = 2200
-"""Bytes that a page takes besides its hits: the query, facets, its place in the table."""
+_REMEMBERED_BESIDE = 1200
+"""Bytes that a page takes besides hits and facets: the query, its place in the table …"""
+_REMEMBERED_COUNT = 100
+"""… and those of each value that is counted."""
 
 
 def run_search(shelf: Shelf, query: Query) -> tuple[Results, float]:
@@ -55,11 +57,16 @@ def _results(shelf: Shelf, query: Query) -> tuple[Results, bool]:
     if known is not None:
         return known, True
     results = search(shelf.snapshot, query, generation.pinned(shelf.locale, query.text))
-    size = sum(map(len, results.records)) + _REMEMBERED_BESIDE
-    return _remembered.keep(generation, key, results, size), False
+    return _remembered.keep(generation, key, results, _size(results)), False
 
 
 _remembered = Remembered[Results](MOST_RESULTS)
+
+
+def _size(results: Results) -> int:
+    """About how many bytes results take."""
+    counted = sum(map(len, results.facets.values()))
+    return sum(map(len, results.records)) + _REMEMBERED_COUNT * counted + _REMEMBERED_BESIDE
 
 
 def _counted(shelf: Shelf, results: Results, started: float) -> float:
@@ -112,7 +119,7 @@ class Search(Resource):
         parts = present.search_json(results, shelf, self.prefix)
         made = Found(results, parts)
         if again:  # else what is asked once would push out what is asked again and again
-            self._sent.keep(shelf.generation, key, made, sum(map(len, parts)))
+            self._sent.keep(shelf.generation, key, made, sum(map(len, parts)) + _size(results))
         return made, took_ms
 
 
