@@ -29,7 +29,7 @@ STEPS = (
     " analyze_folded",
     "best",
     "_filter",
-    "_facets",
+    "_counts",
     "sought",
     "records",
     "search",

@@ -31,13 +31,11 @@ from kb.web.shapes import (
 
 RELATED = "/related"
 MOST_RESULTS = 10_000_000
-"""Bytes of results that are remembered, some 3,000 pages: what people ask is mostly what others asked."""
+"""Bytes of results that are remembered, some 5,000 pages: what people ask is mostly what others asked."""
 MOST_SENT = 4_000_000
 """Bytes of answers that came again, some 250: sent as they are they take a third of the time."""
-_REMEMBERED_BESIDE = 1200
-"""Bytes that a page takes besides hits and facets: the query, its place in the table …"""
-_REMEMBERED_COUNT = 100
-"""… and those of each value that is counted."""
+_REMEMBERED_BESIDE = 1000
+"""Bytes that a page takes besides what is counted: the query, its place in the table."""
 
 
 def run_search(shelf: Shelf, query: Query) -> tuple[Results, float]:
@@ -65,8 +63,7 @@ _remembered = Remembered[Results](MOST_RESULTS)
 
 def _size(results: Results) -> int:
     """About how many bytes results take."""
-    counted = sum(map(len, results.facets.values()))
-    return sum(map(len, results.records)) + _REMEMBERED_COUNT * counted + _REMEMBERED_BESIDE
+    return sum(map(len, results.records)) + len(results.counts) + len(results.order) + _REMEMBERED_BESIDE
 
 
 def _counted(shelf: Shelf, results: Results, started: float) -> float:
