@@ -21,8 +21,8 @@ from kb.web.answers import encode
 from kb.web.marking import mark
 from kb.web.shapes import SearchHit, SectionLink, SectionName
 
-ARTICLES, SECTIONS = 4096, 8192
-"""How many are kept in memory when they were shown once: some 2 MB each."""
+ARTICLES, SECTIONS = 4096, 4096
+"""How many are kept in memory when they were shown: some 2 MB each."""
 
 _GAPS = tuple(
     part.encode()

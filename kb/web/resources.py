@@ -30,8 +30,8 @@ from kb.web.shapes import (
 )
 
 RELATED = "/related"
-MOST_RESULTS = 10_000_000
-"""Bytes of results that are remembered, some 5,000 pages: what people ask is mostly what others asked."""
+MOST_RESULTS = 6_000_000
+"""Bytes of results that are remembered, some 3,000 pages: what people ask is mostly what others asked."""
 MOST_SENT = 4_000_000
 """Bytes of answers that came again, some 250: sent as they are they take a third of the time."""
 _REMEMBERED_BESIDE = 1000
