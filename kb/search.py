@@ -107,10 +107,7 @@ class Results(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def facets(self) -> dict[str, tuple[tuple[str, int], ...]]:
         """Value and count of strict matches, by facet; the most frequent first."""
-        names, counts = self.snapshot.facets["category"].names, array("i", self.counts)
-        # names are in alphabetical order, which those of equal counts keep
-        ranked = sorted(zip(names, counts, strict=True), key=_COUNT, reverse=True)
-        return {"category": tuple(ranked[: len(ranked) - counts.count(0)])}
+        return _facets(self.snapshot, array("i", self.counts))
 
     @property
     def first(self) -> Sequence[int]:
@@ -191,6 +188,12 @@ def _within(articles: Bits, allowed: Bits | None) -> Bits:
 
 def _counts(snapshot: Snapshot, query: Query, strict: Bits) -> list[int]:
     return snapshot.facets["category"].tally(_within(strict, _filter(snapshot, query, without="category")))
+
+
+def _facets(snapshot: Snapshot, counts: Sequence[int]) -> dict[str, tuple[tuple[str, int], ...]]:
+    # names are in alphabetical order, which those of equal counts keep
+    ranked = sorted(zip(snapshot.facets["category"].names, counts, strict=True), key=_COUNT, reverse=True)
+    return {"category": tuple(ranked[: len(ranked) - counts.count(0)])}
 
 
 def read_hit(snapshot: Snapshot, record: bytes) -> Hit:

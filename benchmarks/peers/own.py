@@ -13,7 +13,7 @@ from kb.index.scorer import SCORED
 from kb.index.snapshot import Snapshot
 from kb.plan import WEIGHTS, Plan, plan
 from kb.related import related
-from kb.search import Query, _counts, _filter
+from kb.search import Query, _counts, _facets, _filter
 from kb.snippets import sought
 from peers import Ask, Corpus, Peer, Question, here, word
 
@@ -64,7 +64,7 @@ def ours(snapshot: Snapshot, kernel_name: str, whole: bool = False) -> Peer:
             if question.article >= 0:
                 return len(related(snapshot, question.article, 10))
             best = snapshot.scorer.best(used, WEIGHTS.question, _filter(snapshot, query), 0.0, (), 10, 0, 10)
-            _counts(snapshot, query, best.strict)
+            _facets(snapshot, _counts(snapshot, query, best.strict))
             total = kernel.chosen.size(best.strict)
             if question.excerpts:
                 return len(sought(snapshot, used).records(best.page, snapshot.card, snapshot.passage, 1.0))

@@ -241,5 +241,6 @@ def today(generation: Generation, locale: str, text: str, article: str = "") -> 
     snapshot = generation.snapshot(locale, Audience.PUBLIC)
     found = search(snapshot, Query(text=text, limit=1), generation.pinned(locale, text))
     number = snapshot.find_article(article) if article else -1
-    best = found.hits[0].card.id if found.hits and found.hits[0].strict else ""
-    return Today(best=best, place=found.first.index(number) + 1 if number in found.first else 0)
+    hits, first = found.hits, found.first
+    best = hits[0].card.id if hits and hits[0].strict else ""
+    return Today(best=best, place=first.index(number) + 1 if number in first else 0)

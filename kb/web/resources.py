@@ -68,10 +68,8 @@ def _size(results: Results) -> int:
 
 def _counted(shelf: Shelf, results: Results, started: float) -> float:
     seconds = time.perf_counter() - started
-    near = "near" if results.records else "none"
-    metrics.searched(
-        shelf.locale, "corrected" if results.corrected else "found" if results.total else near, seconds
-    )
+    found = "found" if results.total else "near" if results.records else "none"
+    metrics.searched(shelf.locale, "corrected" if results.corrected else found, seconds)
     return seconds * 1000
 
 
