@@ -32,7 +32,7 @@ from msgspec import Struct
 from kb.desk.office import FACTS, TICKETS, Bell, open_office
 from kb.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreReadOnly
 from kb.index import kernel
-from kb.later import importing, later, settle
+from kb.later import importing, later, settle, work_out
 from kb.ports import bind
 from kb.settings import Settings
 from kb.signing import signing_secret
@@ -74,6 +74,7 @@ def serve(
         with importing():
             import_module("kb.api")
         import_module("kb.text.analyze").analyze("返金")
+        work_out()
         settle()
         ring = _publisher(var.absolute(), settings)
         if until is not None:

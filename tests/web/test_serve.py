@@ -112,6 +112,7 @@ def running(tmp_path: Path) -> Iterator[tuple[Running, Path, Path]]:
     yield service, tree, var
     service.process.send_signal(signal.SIGTERM)
     assert service.process.wait(20) == 0
+    assert "SIGSEGV" not in service.log.read_text("utf-8")
 
 
 def test_kept_connections_are_shared_out_among_the_workers(running):
