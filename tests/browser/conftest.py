@@ -154,6 +154,12 @@ def signed_in(context, service: Service, complaints: list[str]) -> Callable[[str
     return act
 
 
+def wait_for_focus(page) -> None:
+    """A browser gives the focus with the first frame, later than it says that all is loaded."""
+    for box in page.locator("[autofocus]").all():
+        sync_api.expect(box).to_be_focused()
+
+
 @pytest.fixture
 def reader(new_context, center: Service, complaints: list[str]) -> Callable[..., object]:
     """A page of a customer; `reader("/ja/", width=360)` opens it there."""
@@ -164,6 +170,7 @@ def reader(new_context, center: Service, complaints: list[str]) -> Callable[...,
         page.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(center.url + path)
+        wait_for_focus(page)
         return page
 
     return act

@@ -11,7 +11,7 @@ from kb.deflection.facts import Reader, SearchRan, TicketArticleLinked
 from kb.desk.drafts import Draft
 from kb.tickets import Author, file_ticket
 
-from .conftest import sync_api
+from .conftest import sync_api, wait_for_focus
 
 expect = sync_api.expect
 
@@ -24,6 +24,7 @@ def desk(signed_in, service, context):
 
     def at(query: str = "locale=ja"):
         page.goto(f"{service.url}/agent?{query}")
+        wait_for_focus(page)
         return page
 
     return at
