@@ -6,15 +6,20 @@ import threading
 import time
 from collections.abc import Callable
 
-LONG_SECONDS = 0.005
-"""Of one answer, after which another thread takes over the loop: three times what a search takes."""
+LONG_SECONDS = 0.05
+"""Of one answer, after which another thread takes over the loop: less than anybody notices.
+
+To look ten times as often costs a busy worker a twentieth of its time, since each look waits for Python's
+lock, and whoever is only kept off the processor for a moment is taken for slow: every hundredth search then
+took a third longer.
+"""
 
 
 class Lending:
     """Whose the loop is: the main thread's, and a stand-in's while an answer of the main thread takes long.
 
-    The main thread says when it begins to answer and when it has; the stand-in looks every few milliseconds
-    whether it is still the same answer, and sleeps where nothing is asked.
+    The main thread says when it begins to answer and when it has; the stand-in looks now and then whether it
+    is still the same answer, and sleeps where nothing is asked.
     """
 
     def __init__(self, seconds: float = LONG_SECONDS) -> None:

@@ -214,6 +214,14 @@ class Generation:
         return self.manifest.commit
 
     @property
+    def version(self) -> str:
+        """Of its articles, as shown and recorded: twelve digits of the commit, by which git finds it.
+
+        Without git the generation's name.
+        """
+        return self.commit[:12] or self.name
+
+    @property
     def created(self) -> datetime:
         return self.manifest.created
 

@@ -269,11 +269,11 @@ class Snapshot:
     def article(self, article: int) -> Article:
         return _decode_article(self._texts.article(article))
 
-    def named_at(self, commit: str, articles: Sequence[int]) -> tuple[str, ...]:
-        """`id@commit` of articles, by number. A search is recorded with fifty, so all are kept."""
+    def named_at(self, version: str, articles: Sequence[int]) -> tuple[str, ...]:
+        """`id@version` of articles, by number. A search is recorded with fifty, so all are kept."""
         kept = self._named
-        if kept[0] != commit:
-            kept = self._named = commit, [f"{each.decode()}@{commit}" for each in self._article_ids]
+        if kept[0] != version:
+            kept = self._named = version, [f"{each.decode()}@{version}" for each in self._article_ids]
         return tuple(map(kept[1].__getitem__, articles))
 
     def find_article(self, article_id: str) -> int:

@@ -42,13 +42,12 @@ def suggested(parts: Parts, shelf: Shelf, draft: Draft, author: Author) -> tuple
     query = scrub(draft.subject or draft.body[:200], names=True, shapes=parts.settings.order_shapes)
     holdout = in_holdout(author.session, parts.settings.holdout)
     hits = list(results.hits) if results and not holdout else []
-    version = shelf.generation.commit or shelf.generation.name
+    listed = public.snapshot.named_at(shelf.generation.version, results.first if results else ())
     fact = SuggestionsShown(
         id=new_id(), at=now_ms(), session=author.session, reader=author.reader,
         entry=author.entry, locale=shelf.locale, suggestion_id=new_id(),
         query=query, strict_hits=results.total if results else 0,
-        listed=public.snapshot.named_at(version, results.first if results else ()), shown=len(hits),
-        generation=shelf.generation.name, holdout=holdout,
+        listed=listed, shown=len(hits), generation=shelf.generation.name, holdout=holdout,
     )  # fmt: skip
     return hits, fact
 

@@ -32,14 +32,14 @@ def generation_of(req: falcon.Request, parts: Parts) -> Generation:
 class Shelf:
     """One locale of one generation as one reader sees it."""
 
-    __slots__ = ("_bygone", "audience", "generation", "locale", "locales", "snapshot")
+    __slots__ = ("_parts", "audience", "generation", "locale", "locales", "snapshot")
 
     def __init__(
-        self, generation: Generation, audience: Audience, locale: str, past: Bygone | None = None
+        self, generation: Generation, audience: Audience, locale: str, parts: Parts | None = None
     ) -> None:
-        """`past`: who knows old addresses that the generation does not."""
+        """`parts`: which know of old addresses that the generation does not."""
         self.generation = generation
-        self._bygone = past
+        self._parts = parts
         self.audience = audience
         self.locale = locale
         self.locales = locales_of(generation, audience)
@@ -56,7 +56,8 @@ class Shelf:
 
     def past(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """Keys that moved and their present ones, deleted keys and their titles, as git tells of a folder."""
-        known = self._bygone.of(self.generation) if self._bygone else Past()
+        past = _past(self._parts) if self._parts else None
+        known = past.of(self.generation) if past else Past()
         return known.moved, known.gone
 
     def holds(self, article_id: str) -> bool:
@@ -133,7 +134,7 @@ def api_shelf(req: falcon.Request, parts: Parts, locale: str | None) -> Shelf:
     chosen = default_locale(generation, audience, parts) if locale is None else locale
     if chosen not in known:
         raise BadParameter("locale", f"must be one of {', '.join(known)}")
-    return Shelf(generation, audience, chosen, _past(parts))
+    return Shelf(generation, audience, chosen, parts)
 
 
 def page_shelf(req: falcon.Request, parts: Parts, locale: str) -> Shelf:
@@ -141,7 +142,7 @@ def page_shelf(req: falcon.Request, parts: Parts, locale: str) -> Shelf:
     generation, audience = generation_of(req, parts), audience_of(req)
     if locale not in locales_of(generation, audience):
         raise PageNotFound("there is nothing at this address")
-    return Shelf(generation, audience, locale, _past(parts))
+    return Shelf(generation, audience, locale, parts)
 
 
 def _past(parts: Parts) -> Bygone | None:

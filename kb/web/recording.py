@@ -113,7 +113,7 @@ def record_search(
             entry=Entry.AGENT if visitor.reader is Reader.AGENT and entry is Entry.API else entry,
             locale=shelf.locale, search_id=search_id, query=_scrubbed(parts, results.query),
             strict_hits=results.total, shown=shown, generation=generation.name, took_ms=round(took_ms, 3),
-            listed=shelf.snapshot.named_at(generation.commit or generation.name, results.first[:_LISTED]),
+            listed=shelf.snapshot.named_at(generation.version, results.first[:_LISTED]),
             category=category, corrected=_scrubbed(parts, corrected),
         ))  # fmt: skip
 

@@ -70,7 +70,7 @@ class Pages:
             "alternates": {each: absolute(req, self.parts, url) for each, url in others.items()},
             "query": "",
             "robots": "noindex" if self.parts.preview else "",
-            "served": shelf.generation.commit[:12] or shelf.generation.name,
+            "served": shelf.generation.version,
         }
         return self._templates.get_template(template).render(frame | values).encode()
 
