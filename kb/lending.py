@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 LONG_SECONDS = 0.05
@@ -18,8 +17,8 @@ took a third longer.
 class Lending:
     """Whose the loop is: the main thread's, and a stand-in's while an answer of the main thread takes long.
 
-    The main thread says when it begins to answer and when it has; the stand-in looks now and then whether it
-    is still the same answer, and sleeps where nothing is asked.
+    The main thread says when it begins to answer, when it has, and when it must wait for a client; the
+    stand-in looks now and then whether it is still the same answer, and sleeps where nothing is asked.
     """
 
     def __init__(self, seconds: float = LONG_SECONDS) -> None:
@@ -30,7 +29,8 @@ class Lending:
         self._seconds = seconds
         self._answer = 0
         """Number of the latest."""
-        self._changing = threading.Lock()
+        self._changing, self._waiting = threading.Lock(), threading.Lock()
+        self._waiting.acquire()
         self._returned, self._woken = threading.Semaphore(0), threading.Semaphore(0)
         self._asleep = False
 
@@ -41,6 +41,11 @@ class Lending:
         if self._asleep:
             self._asleep = False
             self._woken.release()
+
+    def wait(self) -> None:
+        """The main thread is about to wait for a client: the loop is lent at once."""
+        if self._waiting.locked():
+            self._waiting.release()
 
     def end(self, ask_back: Callable[[], None]) -> None:
         """It has answered; waits for the loop if that was lent. `ask_back` ends the stand-in's waiting."""
@@ -55,9 +60,9 @@ class Lending:
         """The stand-in waits until one answer takes long; then the loop is its own."""
         while True:
             answer = self._answer
-            time.sleep(self._seconds)
+            waiting = self._waiting.acquire(timeout=self._seconds)
             with self._changing:
-                if self.answering and answer == self._answer:
+                if self.answering and (waiting or answer == self._answer):
                     self.lent, self.times = True, self.times + 1
                     return
             if not self.answering and answer == self._answer:

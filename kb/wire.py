@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from functools import lru_cache
@@ -20,10 +21,11 @@ import structlog
 from gunicorn import util
 from gunicorn.config import Config  # type: ignore[import-untyped]
 from gunicorn.http import errors as http_errors
-from gunicorn.http import message, wsgi
+from gunicorn.http import message, parser, wsgi
 from gunicorn.http.body import LengthReader  # type: ignore[import-untyped]
 from gunicorn.http.message import Request  # type: ignore[import-untyped]
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
+from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped]
 from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
 from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
@@ -37,11 +39,16 @@ REFUSED: tuple[tuple[type[Exception], int, str], ...] = (
 """What is refused before the application sees it; the first that fits."""
 
 
-def begin(config: Config) -> ThreadPoolExecutor:
-    """In this process, before its first connection. Returns the threads that close connections."""
+def begin(config: Config, waits: Callable[[], None]) -> ThreadPoolExecutor:
+    """In this process, before its first connection. Returns the threads that close connections.
+
+    `waits` is called by whoever is about to wait for a client.
+    """
     same = wsgi.base_environ(config)
     wsgi.base_environ = lambda _: same.copy()
     gunicorn.http.RequestParser = Parser
+    parser.SocketUnreader = Unreader
+    Unreader.waits = Response.waits = staticmethod(waits)
     message.split_request_uri = split_request_uri
     wsgi.Response = Response
     gthread.TConn = Connection
@@ -103,6 +110,20 @@ class TypedRequest(Request):  # type: ignore[misc]
         super().parse_request_line(line_bytes)
 
 
+class Unreader(SocketUnreader):  # type: ignore[misc]
+    """Tells when nothing has come yet: the rest of a body over a slow line, mostly."""
+
+    waits: Callable[[], None] = staticmethod(lambda: None)
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        try:
+            most = min(max(size_hint or 0, self.mxchunk), self.max_body_chunk)
+            return self.sock.recv(most, socket.MSG_DONTWAIT)  # type: ignore[no-any-return]
+        except BlockingIOError:
+            self.waits()
+            return super().chunk(size_hint)  # type: ignore[no-any-return]
+
+
 class Parser(RequestParser):  # type: ignore[misc]
     """Leaves the socket alone when a body has ended, or there was none.
 
@@ -132,6 +153,7 @@ _PLAIN = re.compile("[!-~]*")
 class Response(wsgi.Response):  # type: ignore[misc]
     """Sends the head together with the beginning of the body, for the same reason."""
 
+    waits: Callable[[], None] = staticmethod(lambda: None)
     sock: Any
     headers_sent: bool
     _sound: ClassVar[set[tuple[str, str]]] = set()
@@ -157,8 +179,12 @@ class Response(wsgi.Response):  # type: ignore[misc]
             named = [f"{name}: {value}\r\n" for name, value in self.headers]
             head = "".join([*self.default_headers(), *named, "\r\n"]).encode("latin-1")
             self.headers_sent, self.sent = True, len(arg)
-            sent = self.sock.sendmsg((head, arg))
+            try:
+                sent = self.sock.sendmsg((head, arg), (), socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                sent = 0
             if sent < len(head) + len(arg):
+                self.waits()
                 self.sock.sendall((head + arg)[sent:])
             return
         sock, gathered = self.sock, _Gathered()

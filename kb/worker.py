@@ -97,8 +97,9 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         self.lending = Lending()
+        self._main = threading.get_ident()
         _share_one_heap()
-        self._closers = wire.begin(self.cfg)
+        self._closers = wire.begin(self.cfg, self._waits)
         super().init_process()
 
     def forked_from(self, arbiter: Any) -> None:
@@ -134,6 +135,11 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
                 self.alive = False
             finally:
                 self.lending.give_back()
+
+    def _waits(self) -> None:
+        """Whoever answers is about to wait for a client; a thread of gunicorn's may."""
+        if threading.get_ident() == self._main:
+            self.lending.wait()
 
     def wake(self) -> None:
         """End the loop's waiting, whoever runs it."""

@@ -32,6 +32,7 @@ def stand_in(lending: Lending) -> Iterator[list[str]]:
     yield happened
     ended.set()
     lending.begin()  # it ends in the middle of an answer
+    lending.wait()
     thread.join(10)
     assert not thread.is_alive()
 
@@ -53,6 +54,19 @@ def test_a_loop_is_lent_while_one_answer_takes_long_and_given_back_before_the_ne
         assert [each for each in happened if each == "answered"] == ["answered"] * 3
         assert happened[3::4] == ["answered"] * 3
         assert (lending.times, lending.lent) == (3, False)
+
+
+def test_who_must_wait_for_a_client_lends_the_loop_without_being_looked_at() -> None:
+    lending = Lending(seconds=60.0)
+    with stand_in(lending) as happened:
+        for _ in range(3):
+            lending.begin()
+            for _ in range(2):  # a body may come in many pieces
+                lending.wait()
+            while not lending.lent:
+                time.sleep(0.0005)
+            lending.end(lambda: happened.append("asked back"))
+        assert happened.count("taken") == lending.times == 3
 
 
 def test_quick_answers_lend_nothing_however_many_there_are() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from socket import MSG_DONTWAIT, socketpair
+from threading import Timer
 from types import SimpleNamespace
 
 import pytest
@@ -109,12 +111,15 @@ def test_an_address_is_split_as_the_standard_library_splits_it(uri: str) -> None
 
 
 class Hesitant:
-    """A socket that takes a few bytes of what it is given at once, as one may that is interrupted."""
+    """A socket that takes a few bytes of what it is given at once, as one does whose reader is slow."""
 
     def __init__(self, takes: int) -> None:
         self.takes, self.sent = takes, b""
 
-    def sendmsg(self, parts: tuple[bytes, ...]) -> int:
+    def sendmsg(self, parts: tuple[bytes, ...], _: object, flags: int) -> int:
+        assert flags == MSG_DONTWAIT
+        if not self.takes:
+            raise BlockingIOError
         self.sent += b"".join(parts)[: self.takes]
         return min(self.takes, sum(map(len, parts)))
 
@@ -122,8 +127,17 @@ class Hesitant:
         self.sent += data
 
 
+@pytest.fixture
+def waited(monkeypatch) -> list[str]:
+    """One entry for each time that a client had to be waited for."""
+    told: list[str] = []
+    for kind in (wire.Unreader, wire.Response):
+        monkeypatch.setattr(kind, "waits", staticmethod(lambda: told.append("waits")))
+    return told
+
+
 @pytest.mark.parametrize("takes", [0, 5, 60, 200, 10_000])
-def test_an_answer_leaves_whole_however_much_of_it_the_socket_takes_at_once(takes: int) -> None:
+def test_an_answer_leaves_whole_however_much_of_it_the_socket_takes_at_once(waited, takes: int) -> None:
     config = Config()
     config.set("http_parser", "python")
     wire.settle(config)
@@ -138,3 +152,16 @@ def test_an_answer_leaves_whole_however_much_of_it_the_socket_takes_at_once(take
     assert (rest, response.sent, response.headers_sent) == (body, 300, True)
     response.write(b"more than was said")
     assert socket.sent.endswith(body)
+    assert waited == (["waits"] if takes < 10_000 else [])
+
+
+def test_it_is_told_when_a_body_has_not_come_yet(waited) -> None:
+    here, there = socketpair()
+    with here, there:
+        unreader = wire.Unreader(here)
+        there.send(b"one")
+        assert (unreader.chunk(), waited) == (b"one", [])
+        Timer(0.05, there.sendall, (b"two",)).start()
+        assert (unreader.chunk(1_000_000), waited) == (b"two", ["waits"])
+        there.close()
+        assert (unreader.chunk(), waited) == (b"", ["waits"])
