@@ -46,10 +46,13 @@ def sum_of(file: Path, status: os.stat_result, alone: bool = True) -> FileSum:
     has another time. Unless `alone`, what a process that shares our memory read or wrote is taken, too.
     Raises OSError.
     """
-    found = _known(status, alone)
-    if found is None:
-        found = checksum(file)
-        remember(status, found)
+    return _known(status, alone) or read_sum(file, status)
+
+
+def read_sum(file: Path, status: os.stat_result | None = None) -> FileSum:
+    """`sum_of` a file that is read whatever is remembered. Raises OSError."""
+    status, found = status or file.stat(), checksum(file)
+    remember(status, found)
     return found
 
 

@@ -17,6 +17,7 @@ from kb.index.generation import Generation, Manifest, live_folder, read_manifest
 from kb.index.layout import generation_folder, index_root, locale_folder, manifest_file, site_file
 from kb.index.live import LiveIndex
 from kb.index.previous import known_articles
+from kb.index.sums import FileSum, checksum, remember, sum_of
 from kb.model import Audience
 
 PUBLIC, AGENT = Audience.PUBLIC, Audience.AGENT
@@ -109,6 +110,18 @@ def test_a_file_that_changes_after_it_was_checked_is_checked_again(base: Path) -
     assert file.stat().st_ino == inode
     with pytest.raises(IndexDamaged, match="grams_impact"):
         live(var)
+
+
+def test_a_file_is_not_called_damaged_for_what_is_remembered_of_another_with_its_number_and_time(
+    base: Path,
+) -> None:
+    """Copies keep times, numbers are given again, and two files of one size are written within a moment."""
+    var = base / "var"
+    file = locale_folder(var, live_folder(var), PUBLIC, "ja") / "snapshot/grams_impact.npy"
+    for durable in (True, False):
+        remember(file.stat(), FileSum(file.stat().st_size, "0" * 64))
+        Generation(var, live_folder(var), durable=durable)
+        assert sum_of(file, file.stat()) == checksum(file)
 
 
 def no_folder(var: Path) -> str:
