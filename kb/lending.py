@@ -27,8 +27,8 @@ class Lending:
         """How often it was lent."""
         self.answering = False
         self._seconds = seconds
-        self._answer = 0
-        """Number of the latest."""
+        self._answer = self._waits = 0
+        """Number of the latest, and of the latest that had to wait for a client."""
         self._changing, self._waiting = threading.Lock(), threading.Lock()
         self._waiting.acquire()
         self._returned, self._woken = threading.Semaphore(0), threading.Semaphore(0)
@@ -44,6 +44,7 @@ class Lending:
 
     def wait(self) -> None:
         """The main thread is about to wait for a client: the loop is lent at once."""
+        self._waits = self._answer
         if self._waiting.locked():
             self._waiting.release()
 
@@ -62,7 +63,9 @@ class Lending:
             answer = self._answer
             waiting = self._waiting.acquire(timeout=self._seconds)
             with self._changing:
-                if self.answering and (waiting or answer == self._answer):
+                # an answer that waited may be given by now, and the next one be quick
+                slow = self._waits == self._answer or (not waiting and answer == self._answer)
+                if self.answering and slow:
                     self.lent, self.times = True, self.times + 1
                     return
             if not self.answering and answer == self._answer:

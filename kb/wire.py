@@ -137,6 +137,9 @@ class Parser(RequestParser):  # type: ignore[misc]
         body = self.mesg.body if self.mesg else None
         if body and not body.failed and isinstance(body.reader, LengthReader) and body.reader.length == 0:
             return True
+        if deadline is not None:
+            # for the rest of a body that nobody read; a socket with a time limit does not say so
+            Unreader.waits()
         return bool(super().finish_body(deadline, max_bytes))
 
 
@@ -194,6 +197,11 @@ class Response(wsgi.Response):  # type: ignore[misc]
         finally:
             self.sock = sock
         sock.sendall(b"".join(gathered))
+
+    def sendfile(self, respiter: Any) -> bool:
+        """A file may be long, and its reader slow."""
+        self.waits()
+        return bool(super().sendfile(respiter))
 
 
 class _Gathered(list[bytes]):

@@ -82,8 +82,8 @@ class _Given:
 
 
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]
-    """Its loop answers what is asked. While one answer takes long, a stand-in goes on with the loop, whose
-    answers are given by gunicorn's threads.
+    """Its loop answers what is asked. While one answer takes long, or waits for its client, a stand-in goes
+    on with the loop, whose answers are given by gunicorn's threads.
 
     gunicorn has threads give all of them: three handovers each, and in a busy worker each thread waits for
     Python's lock. What the parser refuses is answered as we do, and no address is logged.

@@ -63,10 +63,23 @@ def test_who_must_wait_for_a_client_lends_the_loop_without_being_looked_at() -> 
             lending.begin()
             for _ in range(2):  # a body may come in many pieces
                 lending.wait()
+            began = time.monotonic()
             while not lending.lent:
+                assert time.monotonic() - began < 10
                 time.sleep(0.0005)
             lending.end(lambda: happened.append("asked back"))
         assert happened.count("taken") == lending.times == 3
+
+
+def test_an_answer_that_waited_and_is_given_does_not_lend_the_next() -> None:
+    lending = Lending(seconds=0.2)
+    lending.begin()
+    lending.wait()
+    lending.end(lambda: None)
+    lending.begin()
+    began = time.monotonic()
+    lending.take()
+    assert time.monotonic() - began > 0.15
 
 
 def test_quick_answers_lend_nothing_however_many_there_are() -> None:

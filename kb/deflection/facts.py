@@ -86,7 +86,7 @@ class SearchRan(Fact, frozen=True, kw_only=True, tag=True):
     """Scrubbed."""
     strict_hits: int
     listed: tuple[str, ...] = ()
-    """The first fifty as `article@commit`, in order; twelve digits of it, since it is named so often."""
+    """The first fifty as `article@commit`, in order; the commit as `Generation.version` shortens it."""
     shown: int = 0
     """How many of them the reader was given."""
     generation: str = ""

@@ -95,9 +95,9 @@ def read_manifest(var: Path, folder: str) -> Manifest:
 def verify(var: Path, manifest: Manifest, durable: bool) -> None:
     """Compare files with the manifest: contents, of those that nobody serves only when `durable`.
 
-    100 MB take 0.1 s, and what this process read before is not read again. Workers take it from each other
-    and from the builder of their service, too; who is to build on the files (`durable`) reads for itself.
-    Raises IndexDamaged.
+    100 MB take 0.1 s, and what this process read before is not read again, unless it does not fit. Workers
+    take it from each other and from the builder of their service, too; who is to build on the files
+    (`durable`) reads for itself. Raises IndexDamaged.
     """
     root = index_root(var)
     served = {
