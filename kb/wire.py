@@ -48,7 +48,7 @@ def begin(config: Config, waits: Callable[[], None]) -> ThreadPoolExecutor:
     wsgi.base_environ = lambda _: same.copy()
     gunicorn.http.RequestParser = Parser
     parser.SocketUnreader = Unreader
-    Unreader.waits = Response.waits = staticmethod(waits)
+    Unreader.waits = staticmethod(waits)
     message.split_request_uri = split_request_uri
     wsgi.Response = Response
     gthread.TConn = Connection
@@ -114,6 +114,7 @@ class Unreader(SocketUnreader):  # type: ignore[misc]
     """Tells when nothing has come yet: the rest of a body over a slow line, mostly."""
 
     waits: Callable[[], None] = staticmethod(lambda: None)
+    """See `begin`; called for whoever reads slowly, too."""
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         try:
@@ -156,7 +157,6 @@ _PLAIN = re.compile("[!-~]*")
 class Response(wsgi.Response):  # type: ignore[misc]
     """Sends the head together with the beginning of the body, for the same reason."""
 
-    waits: Callable[[], None] = staticmethod(lambda: None)
     sock: Any
     headers_sent: bool
     _sound: ClassVar[set[tuple[str, str]]] = set()
@@ -187,7 +187,7 @@ class Response(wsgi.Response):  # type: ignore[misc]
             except BlockingIOError:
                 sent = 0
             if sent < len(head) + len(arg):
-                self.waits()
+                Unreader.waits()
                 self.sock.sendall((head + arg)[sent:])
             return
         sock, gathered = self.sock, _Gathered()
@@ -200,7 +200,7 @@ class Response(wsgi.Response):  # type: ignore[misc]
 
     def sendfile(self, respiter: Any) -> bool:
         """A file may be long, and its reader slow."""
-        self.waits()
+        Unreader.waits()
         return bool(super().sendfile(respiter))
 
 

@@ -131,16 +131,22 @@ class Hesitant:
 def waited(monkeypatch) -> list[str]:
     """One entry for each time that a client had to be waited for."""
     told: list[str] = []
-    for kind in (wire.Unreader, wire.Response):
-        monkeypatch.setattr(kind, "waits", staticmethod(lambda: told.append("waits")))
+    monkeypatch.setattr(wire.Unreader, "waits", staticmethod(lambda: told.append("waits")))
     return told
 
 
+@pytest.fixture
+def config() -> Config:
+    settled = Config()
+    settled.set("http_parser", "python")
+    wire.settle(settled)
+    return settled
+
+
 @pytest.mark.parametrize("takes", [0, 5, 60, 200, 10_000])
-def test_an_answer_leaves_whole_however_much_of_it_the_socket_takes_at_once(waited, takes: int) -> None:
-    config = Config()
-    config.set("http_parser", "python")
-    wire.settle(config)
+def test_an_answer_leaves_whole_however_much_of_it_the_socket_takes_at_once(
+    waited, config, takes: int
+) -> None:
     (request,) = wire.Parser(config, [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"], ("127.0.0.1", 4711))
     socket, body = Hesitant(takes), b"x" * 300
     response = Response(request, socket, config)
@@ -168,10 +174,7 @@ def test_it_is_told_when_a_body_has_not_come_yet(monkeypatch) -> None:
         assert unreader.chunk() == b""
 
 
-def test_it_is_told_when_a_body_that_nobody_read_is_waited_for(waited) -> None:
-    config = Config()
-    config.set("http_parser", "python")
-    wire.settle(config)
+def test_it_is_told_when_a_body_that_nobody_read_is_waited_for(waited, config) -> None:
     here, there = socketpair()
     with here, there:
         parser = wire.Parser(config, here, ("127.0.0.1", 4711))
@@ -181,10 +184,7 @@ def test_it_is_told_when_a_body_that_nobody_read_is_waited_for(waited) -> None:
         assert waited == ["waits"]
 
 
-def test_it_is_told_when_a_file_is_sent(waited, tmp_path) -> None:
-    config = Config()
-    config.set("http_parser", "python")
-    wire.settle(config)
+def test_it_is_told_when_a_file_is_sent(waited, config, tmp_path) -> None:
     (request,) = wire.Parser(config, [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"], ("127.0.0.1", 4711))
     (tmp_path / "file").write_bytes(b"x" * 300)
     here, there = socketpair()
